@@ -1,0 +1,47 @@
+"""What a definition may name in `uses`: the step types as the definition floor sees them, without their behaviour."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+
+@dataclass(frozen=True, slots=True)
+class StepSpec:
+    """One step type.
+
+    Attributes:
+        name: As written in `uses`, e.g. `terraform.plan`.
+        inputs: The model of `with`; `extra="forbid"`.
+        outputs: The model of what the step gives; its field names are what `steps.x.outputs.` may name.
+        open_outputs: Whether a run may add outputs the model does not name (shell, approval).
+        is_gate: Whether the step waits for a decision.
+        reads_only: Whether running it twice is harmless.
+        changes_infrastructure: Whether it changes real infrastructure, so a protected environment wants a gate on it.
+        is_available: False for types of a later version: they validate, running one is refused.
+        accepts_run: Whether the step takes `run:` (shell).
+    """
+
+    name: str
+    inputs: type[BaseModel]
+    outputs: type[BaseModel]
+    open_outputs: bool = False
+    is_gate: bool = False
+    reads_only: bool = False
+    changes_infrastructure: bool = False
+    is_available: bool = True
+    accepts_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The step types a definition is checked against."""
+
+    specs: Mapping[str, StepSpec]
+
+    @classmethod
+    def of(cls, specs: Iterable[StepSpec]) -> "Catalog":
+        return cls({spec.name: spec for spec in specs})
+
+    def find(self, name: str) -> StepSpec | None:
+        return self.specs.get(name)

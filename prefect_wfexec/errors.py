@@ -1,0 +1,123 @@
+"""The errors this package raises.
+
+    WfexecError                     anything a person is told in one line, with the mend
+    ├── UsageError                  wrong use or a refused request (exit 2)
+    │   └── DefinitionError         a definition that does not compile, with every diagnostic (definition.diagnostics)
+    ├── Unreachable                 Prefect's API does not answer (exit 5)
+    ├── EngineError                 a fault of ours, of Prefect or of the machine: the run ends in Error
+    │   ├── JournalError            the journal can't be read, written or trusted
+    │   └── SupervisorError         the process supervisor is gone or does not answer
+    └── StepError                   what a step says of itself
+        ├── StepFailed              the step failed: Failed
+        └── StepSkipped             the step has nothing to do: Skipped, with the reason
+"""
+
+from collections.abc import Sequence
+
+
+class WfexecError(Exception):
+    """A fault a person can act on.
+
+    Args:
+        message: What is wrong and where: lower case, one line.
+        hint: What to do next, or None when the message says it.
+        code: A short kebab-case name for the fault, stable across versions.
+    """
+
+    code = "error"
+
+    def __init__(self, message: str, *, hint: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        if code is not None:
+            self.code = code
+
+
+class UsageError(WfexecError):
+    """Wrong use, or a request that is refused; the command line ends with 2."""
+
+    code = "usage"
+
+
+class Unreachable(WfexecError):
+    """Prefect's API does not answer; the command line ends with 5."""
+
+    code = "unreachable"
+
+
+class EngineError(WfexecError):
+    """A fault of ours, of Prefect or of the machine, never of the step: the run ends in Error."""
+
+    code = "engine"
+
+
+class JournalError(EngineError):
+    """The journal can't be read, written or trusted."""
+
+    code = "journal"
+
+
+class SupervisorError(EngineError):
+    """The process supervisor is gone or does not answer."""
+
+    code = "supervisor"
+
+
+class StepError(WfexecError):
+    """What a step says of itself, as opposed to a fault of the engine."""
+
+    code = "step"
+
+
+class StepFailed(StepError):
+    """The step did not do its work.
+
+    Args:
+        message: The error block a person needs: may have several lines, masked.
+        type: A short snake_case word for the kind of failure, e.g. `exit_code`, `timeout`, `stale_plan`; `retry.on`
+            matches it.
+        exit_code: The process's exit code, when there was a process and it ended by itself.
+        tail: The last lines of output, masked.
+        retryable: Whether `retry` may run the step again; False when a second run could do harm.
+        outputs: What the step had produced when it failed.
+    """
+
+    code = "step-failed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        type: str = "failed",  # noqa: A002 - the word of the JSON contract
+        exit_code: int | None = None,
+        tail: str = "",
+        hint: str | None = None,
+        retryable: bool = True,
+        outputs: dict[str, object] | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.type = type
+        self.exit_code = exit_code
+        self.tail = tail
+        self.retryable = retryable
+        self.outputs = outputs or {}
+
+
+class StepSkipped(StepError):
+    """The step has nothing to do and says why; dependants go on as after a step skipped by its own `if`."""
+
+    code = "step-skipped"
+
+
+def one_line(error: WfexecError) -> str:
+    """The error as the command line prints it: the message, then the mend."""
+    return f"{error.message}; {error.hint}" if error.hint else error.message
+
+
+def join_names(names: Sequence[str]) -> str:
+    """Names in quotes, for a message: `'a', 'b' and 'c'`."""
+    quoted = [f"'{name}'" for name in names]
+    if len(quoted) < 2:
+        return "".join(quoted)
+    return f"{', '.join(quoted[:-1])} and {quoted[-1]}"

@@ -1,0 +1,144 @@
+"""Facts and entries: what happened in a run, in the order it was written."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+JSON = Any
+
+
+class Kind(StrEnum):
+    """What a fact says."""
+
+    OPENED = "opened"
+    ENTERED = "entered"
+    SUPERSEDED = "superseded"
+    LOCK_REQUESTED = "lock_requested"
+    LOCK_ACQUIRED = "lock_acquired"
+    LOCK_RELEASED = "lock_released"
+    STEP_STARTED = "step_started"
+    STEP_CLAIMED = "step_claimed"
+    STEP_FINISHED = "step_finished"
+    STEP_SKIPPED = "step_skipped"
+    APPROVAL_OPENED = "approval_opened"
+    DECIDED = "decided"
+    APPROVAL_CLOSED = "approval_closed"
+    REQUESTED = "requested"
+    CLEANUP_STARTED = "cleanup_started"
+    CLEANUP_FINISHED = "cleanup_finished"
+    REFUSED = "refused"
+    NOTED = "noted"
+    RECONCILED = "reconciled"
+    CLOSED = "closed"
+
+
+UNKEYED_KINDS = frozenset({Kind.REQUESTED})
+"""The kinds a process without the key may write; the fold passes over any other in an unkeyed entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who did it. `verified_by` says how the name was proven, None when nobody proved it."""
+
+    name: str
+    verified_by: str | None = None
+
+    def as_json(self) -> dict[str, JSON]:
+        return {"name": self.name, "verified_by": self.verified_by}
+
+
+ENGINE = Actor("engine", "engine")
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """A fresh id of 96 random bits, hexadecimal."""
+    return secrets.token_hex(12)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that happened.
+
+    Attributes:
+        kind: What it says.
+        data: What it says it about; JSON values, masked.
+        actor: Who did it.
+        time: When, UTC.
+        id: Its own id, made once.
+    """
+
+    kind: Kind
+    data: Mapping[str, JSON] = field(default_factory=dict)
+    actor: Actor = ENGINE
+    time: datetime = field(default_factory=utc_now)
+    id: str = field(default_factory=new_id)
+
+    def as_json(self) -> dict[str, JSON]:
+        return {
+            "id": self.id,
+            "time": self.time.isoformat(),
+            "kind": self.kind.value,
+            "actor": self.actor.as_json(),
+            "data": dict(self.data),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, JSON]) -> "Fact":
+        """The fact in a JSON object.
+
+        Raises:
+            ValueError, KeyError, TypeError, AttributeError: it is none.
+        """
+        actor = value["actor"]
+        time = datetime.fromisoformat(value["time"])
+        if time.tzinfo is None or not isinstance(value["data"], dict):
+            raise ValueError("not a fact")
+        verified_by = actor["verified_by"]
+        return cls(
+            kind=Kind(value["kind"]),
+            data=value["data"],
+            actor=Actor(str(actor["name"]), None if verified_by is None else str(verified_by)),
+            time=time.astimezone(UTC),
+            id=str(value["id"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One numbered line of the journal, as read.
+
+    Attributes:
+        number: Its place, from 1.
+        id: Made once by its writer; how a writer finds its own entry after a lost answer.
+        facts: What it says; empty when the text is no entry of ours.
+        keyed: Whether its signature was checked with the key and holds.
+        digest: sha256 of its text; what the next entry names.
+        prev: What it says the digest of the entry before it is.
+    """
+
+    number: int
+    id: str
+    facts: tuple[Fact, ...]
+    keyed: bool
+    digest: str
+    prev: str
+
+    @property
+    def trusted_facts(self) -> tuple[Fact, ...]:
+        """The facts that count: all of a keyed entry, and the requests of any other."""
+        if self.keyed:
+            return self.facts
+        return tuple(fact for fact in self.facts if fact.kind in UNKEYED_KINDS)
+
+
+def canonical_json(value: JSON) -> str:
+    """The one text of a JSON value: ASCII, keys sorted, no spaces."""
+    return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,281 @@
+"""fold(entries) -> ExecutionState: pure and total. What does not fit is passed over, never raised."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from prefect_wfexec.journal.facts import Entry, Fact, Kind
+from prefect_wfexec.journal.state import (
+    Attempt,
+    Closed,
+    Decision,
+    EngineInfo,
+    ExecutionState,
+    Gate,
+    Opened,
+    Request,
+    StepFault,
+    StepState,
+)
+from prefect_wfexec.status import RunStatus, StepStatus, TriggerKind
+
+JSON = Any
+
+
+def fold(entries: Iterable[Entry], state: ExecutionState | None = None) -> ExecutionState:
+    """The state after `entries`, which follow those that made `state`."""
+    state = state or ExecutionState()
+    for entry in entries:
+        state = fold_facts(entry.trusted_facts, state, entry.number)
+    return state
+
+
+def fold_facts(facts: Iterable[Fact], state: ExecutionState, number: int) -> ExecutionState:
+    """The state after `facts` of the entry `number`; a fact that does not fit changes nothing."""
+    for fact in facts:
+        handler = _HANDLERS.get(fact.kind)
+        if handler is None:
+            continue
+        try:
+            state = replace(handler(state, fact, number), last_fact=fact.time)
+        except (KeyError, ValueError, TypeError, AttributeError):
+            continue
+    return state
+
+
+def _opened(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    if state.opened is not None:
+        return state
+    data = fact.data
+    opened = Opened(
+        at=fact.time,
+        definition=str(data["definition"]),
+        digest=str(data["digest"]),
+        workflow=str(data["workflow"]),
+        path=str(data.get("path", "")),
+        folder=str(data.get("folder", "")),
+        inputs=dict(data["inputs"]),
+        trigger=dict(data.get("trigger") or {}),
+        triggered_by=str(data.get("triggered_by") or TriggerKind.MANUAL),
+        user=data.get("user"),
+        run_name=str(data.get("run_name", "")),
+    )
+    return replace(state, opened=opened)
+
+
+def _entered(state: ExecutionState, fact: Fact, number: int) -> ExecutionState:
+    engine = EngineInfo(
+        id=str(fact.data["engine"]),
+        number=number,
+        at=fact.time,
+        host=str(fact.data.get("host", "")),
+        pid=int(fact.data.get("pid", 0)),
+        pid_started=str(fact.data.get("pid_started", "")),
+        last_fact=fact.time,
+    )
+    segments = state.segments
+    if not state.closed and (not segments or segments[-1][1] is not None):
+        segments = (*segments, (fact.time, None))
+    return replace(state, engines=(*state.engines, engine), segments=segments)
+
+
+def _superseded(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    return _with_engine(state, str(fact.data["engine"]), lambda engine: replace(engine, left=True, last_fact=fact.time))
+
+
+def _noted(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    engine_id = fact.data.get("engine")
+    if not engine_id:
+        return state
+    return _with_engine(state, str(engine_id), lambda engine: replace(engine, last_fact=fact.time))
+
+
+def _with_engine(
+    state: ExecutionState, engine_id: str, change: Callable[[EngineInfo], EngineInfo]
+) -> ExecutionState:
+    engines = tuple(change(engine) if engine.id == engine_id else engine for engine in state.engines)
+    return replace(state, engines=engines)
+
+
+def _step_started(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    step_id, attempt, engine = str(fact.data["step"]), int(fact.data["attempt"]), str(fact.data["engine"])
+    step = state.step(step_id)
+    is_fenced_out = state.engine is None or state.engine.id != engine
+    if is_fenced_out or state.closed or step.status.is_final or step.status is StepStatus.RUNNING:
+        return state
+    if attempt != step.attempt + 1:
+        return state
+    started = replace(
+        step,
+        status=StepStatus.RUNNING,
+        attempt=attempt,
+        engine=engine,
+        first_started=step.first_started or fact.time,
+        started=fact.time,
+        ended=None,
+        retry_at=None,
+        summary="",
+        reason="",
+        fault=None,
+    )
+    return _with_step(state, started)
+
+
+def _step_claimed(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    step = state.step(str(fact.data["step"]))
+    return _with_step(state, replace(step, claims=step.claims | {str(fact.data["claim"])}))
+
+
+def _step_finished(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    data = fact.data
+    step = state.step(str(data["step"]))
+    is_its_own = step.attempt == int(data["attempt"]) and step.engine == str(data["engine"])
+    if not is_its_own or step.status.is_final or step.started is None:
+        return state
+    status = StepStatus(data["status"])
+    fault = StepFault.from_json(data["error"]) if data.get("error") else None
+    retry_at = datetime.fromisoformat(data["retry_at"]) if data.get("retry_at") else None
+    attempt = Attempt(step.attempt, step.started, fact.time, status, fault, tuple(data.get("log") or ()))
+    seconds = max(0.0, (fact.time - step.started).total_seconds())
+    finished = replace(
+        step,
+        status=StepStatus.WAITING if retry_at else status,
+        ended=None if retry_at else fact.time,
+        retry_at=retry_at,
+        summary=str(data.get("summary") or ""),
+        reason=str(data.get("reason") or ""),
+        skip_cause="optional" if status is StepStatus.SKIPPED else None,
+        fault=fault,
+        outputs=dict(data.get("outputs") or {}),
+        outputs_ref=data.get("outputs_ref"),
+        attempts=(*step.attempts, attempt),
+        active_seconds=step.active_seconds + seconds,
+    )
+    return _with_step(state, finished)
+
+
+def _step_skipped(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    step = state.step(str(fact.data["step"]))
+    if step.status.is_final or step.status is StepStatus.RUNNING:
+        return state
+    status = StepStatus(fact.data.get("status", StepStatus.SKIPPED))
+    skipped = replace(
+        step,
+        status=status,
+        ended=fact.time,
+        retry_at=None,
+        reason=str(fact.data.get("reason") or ""),
+        skip_cause=fact.data["cause"],
+    )
+    return _with_step(state, skipped)
+
+
+def _approval_opened(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    data = fact.data
+    step = state.step(str(data["step"]))
+    if step.status is not StepStatus.RUNNING or state.open_gate(step.id):
+        return state
+    gate = Gate(
+        step=step.id,
+        generation=int(data["generation"]),
+        opened=fact.time,
+        message=str(data.get("message") or ""),
+        subject_digest=str(data.get("subject_digest") or ""),
+        subject=data.get("subject"),
+        quorum=int(data.get("quorum") or 1),
+        approvers=tuple(str(name) for name in data.get("approvers") or ()),
+        expires=datetime.fromisoformat(data["expires"]) if data.get("expires") else None,
+    )
+    waiting = _with_step(state, replace(step, status=StepStatus.WAITING))
+    return replace(waiting, gates=(*state.gates, gate))
+
+
+def _decided(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    data = fact.data
+    gate = state.open_gate(str(data["step"]))
+    answered = _answered(state, data.get("request"))
+    if gate is None or gate.generation != int(data["generation"]) or data["decision"] not in ("approve", "reject"):
+        return answered
+    decision = Decision(data["decision"], fact.actor, str(data.get("comment") or ""), fact.time)
+    return _with_gate(answered, replace(gate, decisions=(*gate.decisions, decision)))
+
+
+def _approval_closed(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    data = fact.data
+    gate = state.open_gate(str(data["step"]))
+    if gate is None or gate.generation != int(data["generation"]):
+        return state
+    closed = replace(gate, outcome=str(data["outcome"]), closed=fact.time, reason=str(data.get("reason") or ""))
+    step = state.step(gate.step)
+    running = step if step.status.is_final else replace(step, status=StepStatus.RUNNING)
+    return _with_step(_with_gate(state, closed), running)
+
+
+def _requested(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    request = Request(fact.id, str(fact.data["what"]), dict(fact.data), fact.actor, fact.time)
+    if request.what == "cancel" and state.cancel is None and not state.closed:
+        return replace(state, cancel=request)
+    return replace(state, requests={**state.requests, request.id: request})
+
+
+def _refused(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    return _answered(state, fact.data["request"])
+
+
+def _answered(state: ExecutionState, request_id: JSON) -> ExecutionState:
+    if request_id not in state.requests:
+        return state
+    return replace(state, requests={key: value for key, value in state.requests.items() if key != request_id})
+
+
+def _closed(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    if state.closed is not None or state.engine is None or state.engine.id != fact.data.get("engine"):
+        return state
+    data = fact.data
+    closed = Closed(
+        at=fact.time,
+        status=RunStatus(data["status"]),
+        reason=str(data.get("reason") or ""),
+        outputs=data.get("outputs"),
+        outputs_ref=data.get("outputs_ref"),
+    )
+    segments = state.segments
+    if segments and segments[-1][1] is None:
+        segments = (*segments[:-1], (segments[-1][0], fact.time))
+    return replace(state, closed=closed, segments=segments)
+
+
+def _with_step(state: ExecutionState, step: StepState) -> ExecutionState:
+    failed = state.failed - {step.id}
+    if step.status in {StepStatus.FAILED, StepStatus.CANCELLED}:
+        failed |= {step.id}
+    engines = state.engines
+    if engines and engines[-1].id == step.engine and step.started and not step.status.is_final:
+        engines = (*engines[:-1], replace(engines[-1], last_fact=step.started))
+    return replace(state, steps={**state.steps, step.id: step}, failed=failed, engines=engines)
+
+
+def _with_gate(state: ExecutionState, gate: Gate) -> ExecutionState:
+    gates = tuple(
+        gate if (old.step, old.generation) == (gate.step, gate.generation) else old for old in state.gates
+    )
+    return replace(state, gates=gates)
+
+
+_HANDLERS: dict[Kind, Callable[[ExecutionState, Fact, int], ExecutionState]] = {
+    Kind.OPENED: _opened,
+    Kind.ENTERED: _entered,
+    Kind.SUPERSEDED: _superseded,
+    Kind.NOTED: _noted,
+    Kind.STEP_STARTED: _step_started,
+    Kind.STEP_CLAIMED: _step_claimed,
+    Kind.STEP_FINISHED: _step_finished,
+    Kind.STEP_SKIPPED: _step_skipped,
+    Kind.APPROVAL_OPENED: _approval_opened,
+    Kind.DECIDED: _decided,
+    Kind.APPROVAL_CLOSED: _approval_closed,
+    Kind.REQUESTED: _requested,
+    Kind.REFUSED: _refused,
+    Kind.CLOSED: _closed,
+}

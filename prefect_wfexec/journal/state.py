@@ -1,0 +1,195 @@
+"""What a run is, folded from its journal: plain frozen data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from prefect_wfexec.journal.facts import Actor
+from prefect_wfexec.status import RunStatus, StepStatus
+
+JSON = Any
+SkipCause = Literal["condition", "when", "optional", "manual", "upstream"]
+
+
+@dataclass(frozen=True, slots=True)
+class StepFault:
+    """Why a step failed, as the JSON contract shows it."""
+
+    type: str
+    message: str
+    exit_code: int | None = None
+    tail: str = ""
+
+    def as_json(self) -> dict[str, JSON]:
+        return {"type": self.type, "message": self.message, "exit_code": self.exit_code, "tail": self.tail}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, JSON]) -> "StepFault":
+        return cls(
+            type=str(value.get("type", "failed")),
+            message=str(value.get("message", "")),
+            exit_code=value.get("exit_code"),
+            tail=str(value.get("tail", "")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One run of a step that ended; `log` is where its whole log is kept."""
+
+    number: int
+    started: datetime
+    ended: datetime
+    status: StepStatus
+    fault: StepFault | None = None
+    log: tuple[JSON, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    """What a step is doing. Times are those of the step's latest attempt, `first_started` that of its first."""
+
+    id: str
+    status: StepStatus = StepStatus.PENDING
+    attempt: int = 0
+    engine: str = ""
+    first_started: datetime | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    retry_at: datetime | None = None
+    summary: str = ""
+    reason: str = ""
+    skip_cause: SkipCause | None = None
+    fault: StepFault | None = None
+    outputs: Mapping[str, JSON] = field(default_factory=dict)
+    outputs_ref: JSON = None
+    claims: frozenset[str] = frozenset()
+    attempts: tuple[Attempt, ...] = ()
+    active_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision on a gate that counts."""
+
+    decision: Literal["approve", "reject"]
+    by: Actor
+    comment: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A step that waits, or waited, for a decision. `outcome` is empty while it is open."""
+
+    step: str
+    generation: int
+    opened: datetime
+    message: str
+    subject_digest: str
+    subject: JSON = None
+    quorum: int = 1
+    approvers: tuple[str, ...] = ()
+    expires: datetime | None = None
+    decisions: tuple[Decision, ...] = ()
+    outcome: str = ""
+    closed: datetime | None = None
+    reason: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        return not self.outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the run was opened with; every engine that enters runs exactly this."""
+
+    at: datetime
+    definition: str
+    digest: str
+    workflow: str
+    path: str
+    folder: str
+    inputs: Mapping[str, JSON]
+    trigger: Mapping[str, JSON]
+    triggered_by: str
+    user: str | None
+    run_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """How the run ended."""
+
+    at: datetime
+    status: RunStatus
+    reason: str
+    outputs: JSON = None
+    outputs_ref: JSON = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """A process that entered the run; `left` once it said that it leaves."""
+
+    id: str
+    number: int
+    at: datetime
+    host: str
+    pid: int
+    pid_started: str
+    last_fact: datetime
+    left: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something a person or system asked of the run and no engine answered yet."""
+
+    id: str
+    what: str
+    data: Mapping[str, JSON]
+    actor: Actor
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionState:
+    """Everything a journal says, folded."""
+
+    opened: Opened | None = None
+    closed: Closed | None = None
+    steps: Mapping[str, StepState] = field(default_factory=dict)
+    gates: tuple[Gate, ...] = ()
+    engines: tuple[EngineInfo, ...] = ()
+    requests: Mapping[str, Request] = field(default_factory=dict)
+    cancel: Request | None = None
+    segments: tuple[tuple[datetime, datetime | None], ...] = ()
+    failed: frozenset[str] = frozenset()
+    last_fact: datetime | None = None
+
+    @property
+    def engine(self) -> EngineInfo | None:
+        """The engine that runs the run now: the newest that entered."""
+        return self.engines[-1] if self.engines else None
+
+    def step(self, step_id: str) -> StepState:
+        """The state of a step, Pending when the journal does not speak of it."""
+        return self.steps.get(step_id) or StepState(step_id)
+
+    def open_gate(self, step_id: str) -> Gate | None:
+        """The open gate of a step, if there is one."""
+        for gate in reversed(self.gates):
+            if gate.step == step_id:
+                return gate if gate.is_open else None
+        return None
+
+    @property
+    def open_gates(self) -> tuple[Gate, ...]:
+        return tuple(gate for gate in self.gates if gate.is_open)
+
+    def active_seconds(self, now: datetime) -> float:
+        """How long the run was active, in seconds: idle time between an end and a retry left out."""
+        return sum(((end or now) - start).total_seconds() for start, end in self.segments)

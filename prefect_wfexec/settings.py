@@ -1,0 +1,40 @@
+"""Every setting of this package: an environment variable `PREFECT_INTEGRATIONS_WFEXEC_<NAME>` each."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+PREFIX = "PREFECT_INTEGRATIONS_WFEXEC_"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting, as `doctor` lists it."""
+
+    name: str
+    description: str
+    default: str = ""
+    is_secret: bool = False
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.name
+
+    def read(self, environ: Mapping[str, str] | None = None) -> str:
+        """Its value: the environment's, else the default; empty when neither is set."""
+        value = (os.environ if environ is None else environ).get(self.variable, "").strip()
+        return value or self.default
+
+    def read_list(self, environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+        """Its value as a comma-separated list, empty items left out."""
+        return tuple(item.strip() for item in self.read(environ).split(",") if item.strip())
+
+
+SECRET_KEY = Setting("SECRET_KEY", "key of journals and blobs; made once and kept in a Secret block when unset", "", True)
+USER = Setting("USER", "who starts and decides from this command line; the login name when unset")
+HTTP_ALLOW = Setting("HTTP_ALLOW", "hosts, host:port pairs or networks that HTTP steps may reach although private")
+STORAGE = Setting("STORAGE", "Prefect storage block (type/name) for blobs over 8 MiB; a local folder when unset")
+TERRAFORM = Setting("TERRAFORM", "path of the terraform or tofu program; found on PATH when unset")
+PASS_ENV = Setting("PASS_ENV", "comma-separated variables, PREFECT_* among them, that steps get on top of their own")
+
+ALL = (SECRET_KEY, USER, HTTP_ALLOW, STORAGE, TERRAFORM, PASS_ENV)

@@ -1,0 +1,189 @@
+"""What a step type is, what it is given, and what it gives back."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from prefect_wfexec.definition.catalog import StepSpec
+from prefect_wfexec.definition.model import JSON, Step
+from prefect_wfexec.journal.blobref import BlobRef
+from prefect_wfexec.runtime.command import CommandResult, StopPolicy
+from prefect_wfexec.runtime.masking import Masker
+
+
+class WithModel(BaseModel):
+    """Base of every `with` model: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OutputsModel(BaseModel):
+    """Base of every outputs model."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NoOutputs(OutputsModel):
+    """A step that gives nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """The run a step belongs to."""
+
+    id: str
+    name: str
+    workflow: str
+    api_url: str
+    """Prefect's API, without a trailing slash."""
+    ui_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A page for Prefect's UI, keyed to the run."""
+
+    key: str
+    markdown: str
+    description: str = ""
+
+
+@dataclass(slots=True)
+class StepResult:
+    """What a step that succeeded gives.
+
+    Attributes:
+        outputs: The outputs, JSON values, in clear.
+        summary: One line for the step list, e.g. `3 to add, 1 to change`.
+        sensitive: Paths into `outputs` whose values are secret, e.g. `("values", "db_password")`.
+        artifacts: Pages for Prefect's UI, masked.
+    """
+
+    outputs: dict[str, JSON] = field(default_factory=dict)
+    summary: str = ""
+    sensitive: frozenset[tuple[str, ...]] = frozenset()
+    artifacts: tuple[Artifact, ...] = ()
+
+
+class StepLog(Protocol):
+    """Where a step writes; every line is masked on the way."""
+
+    def stdout(self, text: str) -> None:
+        """Write lines of normal output."""
+
+    def stderr(self, text: str) -> None:
+        """Write lines of error output."""
+
+    def system(self, text: str) -> None:
+        """Write a line of ours about the step, e.g. what command runs."""
+
+
+OnChunk = Callable[[str, bytes], None]
+"""Called with ("stdout" | "stderr", raw bytes) as they arrive, in order for each stream."""
+
+
+class CommandRunner(Protocol):
+    """Runs a command under the process supervisor."""
+
+    def __call__(
+        self,
+        argv: list[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str] | None = None,
+        stop: StopPolicy | None = None,
+        on_chunk: OnChunk | None = None,
+    ) -> Awaitable[CommandResult]:
+        """Run `argv` to its end.
+
+        Args:
+            argv: The program and its arguments.
+            cwd: The folder it runs in.
+            env: Variables on top of the step's cleaned environment.
+            stop: How to stop it; by default SIGINT, SIGTERM, SIGKILL in turn.
+            on_chunk: Takes the raw output instead of the step's log: the caller then logs what it wants.
+
+        Raises:
+            StepFailed: the program is not there (`type="missing_tool"`), or the step's deadline passed
+                (`type="timeout"`).
+            SupervisorError: the supervisor died; the outcome of the command is unknown.
+            asyncio.CancelledError: the step was cancelled; the command has been stopped first.
+        """
+
+
+class BlobStore(Protocol):
+    """Encrypted values that outlive the process."""
+
+    async def put(self, data: bytes) -> BlobRef: ...
+
+    async def get(self, ref: BlobRef) -> bytes:
+        """The plain bytes.
+
+        Raises:
+            EngineError: the blob is gone or was changed.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """What a step is given when it runs.
+
+    Attributes:
+        step: The step's definition.
+        inputs: Its `with`, rendered and validated.
+        run: The run it belongs to.
+        attempt: 1 for the first run of the step.
+        folder: Where relative paths start.
+        scratch: A private folder (0700), removed when the step ends, however it ends.
+        env: The step's own `env`, rendered, secrets in clear.
+        log: Where it writes.
+        masker: Knows every secret of the run so far; a step adds the ones it meets *before* it writes anything.
+        command: Runs a command under the supervisor, its output going to the log.
+        blobs: Keeps large or secret values.
+        claim: Puts a fact into the journal before a deed that must not be done twice; raises StepFailed when the
+            same claim stands already (apply claims its plan's sha256).
+        digest_key: Key for digests of values that may be guessed.
+        stdout_tail: The last 64 KiB of normal output so far, masked.
+        tail: The last lines of both streams so far, masked.
+        timeout_seconds: The step's deadline, None without one.
+    """
+
+    step: Step
+    inputs: Any
+    run: RunInfo
+    attempt: int
+    folder: Path
+    scratch: Path
+    env: Mapping[str, str]
+    log: StepLog
+    masker: Masker
+    command: CommandRunner
+    blobs: BlobStore
+    claim: Callable[[str], Awaitable[None]]
+    digest_key: bytes = b""
+    stdout_tail: Callable[[], str] = str
+    tail: Callable[[], str] = str
+    timeout_seconds: float | None = None
+
+
+class StepType(ABC):
+    """Base of every step type; register a subclass with `@step_type("name")`."""
+
+    spec: ClassVar[StepSpec]
+
+    Inputs: ClassVar[type[WithModel]]
+    Outputs: ClassVar[type[OutputsModel]] = NoOutputs
+
+    @abstractmethod
+    async def run(self, context: StepContext) -> StepResult:
+        """Do the step's work.
+
+        Raises:
+            StepFailed: it did not succeed.
+            StepSkipped: there is nothing to do.
+        """
