@@ -135,6 +135,19 @@ def run_status_of_state(state_type: str, state_name: str | None) -> RunStatus:
     return (state_name and run_status_named(state_name)) or _BY_TYPE.get(state_type, RunStatus.PENDING)
 
 
+def state_names_of(status: RunStatus) -> frozenset[str]:
+    """The names a Prefect state may have that is shown as `status`: ours and Prefect's own."""
+    prefect = {_PREFECT_SPELLING.get(name, name.capitalize()) for name in _FROM_PREFECT}
+    return frozenset({status.value} | {name for name in prefect if run_status_named(name) is status})
+
+
+_PREFECT_SPELLING = {
+    "awaitingretry": "AwaitingRetry",
+    "awaitingconcurrencyslot": "AwaitingConcurrencySlot",
+    "timedout": "TimedOut",
+}
+
+
 class TriggerKind(StrEnum):
     """Who or what started a run, as the history's Triggered By column shows it."""
 

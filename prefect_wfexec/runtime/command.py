@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from prefect_wfexec.errors import WfexecError
+
 StopReason = Literal["cancelled", "timeout", "parent_died", "supervisor_died"]
 
 
@@ -59,6 +61,7 @@ class CommandResult:
         stopped: Why we stopped it, if we did.
         signals_sent: The signals we sent, by name, in order.
         duration_seconds: From start to end.
+        leftovers: How many processes the command left behind that had to be stopped.
     """
 
     exit_code: int | None
@@ -66,3 +69,16 @@ class CommandResult:
     stopped: StopReason | None = None
     signals_sent: tuple[str, ...] = field(default=())
     duration_seconds: float = 0.0
+    leftovers: int = 0
+
+
+class CommandNotStarted(WfexecError):
+    """The command did not start: its folder is not there, or the system refuses to run it."""
+
+    code = "command-not-started"
+
+
+class MissingProgram(CommandNotStarted):
+    """The program is not there."""
+
+    code = "missing-program"

@@ -1,0 +1,103 @@
+"""The command line's grammar."""
+
+import argparse
+from typing import NoReturn
+
+from prefect_wfexec import __version__
+from prefect_wfexec.errors import UsageError
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises instead of leaving, so that `--json` holds for wrong use too."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, hint=f"see `{self.prog} --help`")
+
+
+def make_parser() -> Parser:
+    parser = Parser(prog="wfexec", description="Workflows that plan, wait for approval, apply, check and notify.")
+    parser.add_argument("--version", action="version", version=f"wfexec {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    _definitions(commands)
+    _running(commands)
+    _looking(commands)
+    _deciding(commands)
+    doctor = commands.add_parser("doctor", help="check this machine and the Prefect API, each finding with its mend")
+    _json(doctor)
+    return parser
+
+
+def _definitions(commands: "argparse._SubParsersAction[Parser]") -> None:
+    validate = commands.add_parser("validate", help="check definitions; every diagnostic at once")
+    validate.add_argument("paths", nargs="+", metavar="PATH")
+    _json(validate)
+    commands.add_parser("schema", help="print the JSON Schema of definitions")
+    graph = commands.add_parser("graph", help="print a definition's graph")
+    graph.add_argument("path", metavar="PATH")
+    graph.add_argument("--format", choices=["text", "mermaid"], default="text", help="how to print it (default: text)")
+    _json(graph)
+
+
+def _running(commands: "argparse._SubParsersAction[Parser]") -> None:
+    run = commands.add_parser("run", help="run a definition here, to its end")
+    run.add_argument("path", metavar="PATH")
+    _inputs(run)
+    run.add_argument("--yes", action="store_true", help="confirm, and approve gates")
+    _json(run)
+
+
+def _looking(commands: "argparse._SubParsersAction[Parser]") -> None:
+    show = _run_command(commands, "show", "show a run")
+    show.add_argument("--follow", action="store_true", help="until the run ends")
+    history = commands.add_parser("history", help="list runs, newest first")
+    history.add_argument("--status", metavar="S")
+    history.add_argument("--triggered-by", metavar="T")
+    history.add_argument("--workflow", metavar="W")
+    history.add_argument("--user", metavar="U")
+    history.add_argument("--since", metavar="24h|7d|30d|DATE")
+    history.add_argument("--until", metavar="DATE")
+    history.add_argument("--search", metavar="TEXT")
+    history.add_argument("--limit", type=_count, default=50, metavar="N")
+    _json(history)
+    logs = _run_command(commands, "logs", "print a run's log")
+    logs.add_argument("--step", metavar="S")
+    logs.add_argument("--stream", choices=["all", "output", "errors"], default="all")
+    logs.add_argument("--search", metavar="TEXT")
+    logs.add_argument("--follow", action="store_true", help="until the run ends")
+    logs.add_argument("--download", metavar="FILE", help="write the log into a file")
+    _run_command(commands, "outputs", "print a run's outputs")
+    _run_command(commands, "audit", "print a run's journal and check it")
+    approvals = commands.add_parser("approvals", help="list what waits for a decision")
+    _json(approvals)
+
+
+def _deciding(commands: "argparse._SubParsersAction[Parser]") -> None:
+    for name in ("approve", "reject"):
+        decide = _run_command(commands, name, f"{name} what a run waits for")
+        decide.add_argument("--step", metavar="S", help="which gate, when more than one is open")
+        decide.add_argument("--comment", metavar="T", default="")
+        decide.add_argument("--code", metavar="C", help="your personal code, where the gate asks for one")
+
+
+def _run_command(commands: "argparse._SubParsersAction[Parser]", name: str, words: str) -> Parser:
+    command = commands.add_parser(name, help=words)
+    command.add_argument("run", metavar="RUN", help="a run's id or wfr_… name")
+    _json(command)
+    return command
+
+
+def _inputs(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-i", "--input", dest="inputs", action="append", default=[], metavar="K=V", help="an input of the workflow"
+    )
+
+
+def _json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print exactly one JSON document")
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value

@@ -1,0 +1,44 @@
+"""`approve` and `reject`."""
+
+import argparse
+
+from prefect_wfexec.cli.output import DONE, say, say_json
+from prefect_wfexec.engine.context import local_user
+from prefect_wfexec.operations.connection import connected, reachable
+from prefect_wfexec.operations.decide import Decision
+from prefect_wfexec.operations.decide import decide as ask
+
+
+async def approve(arguments: argparse.Namespace) -> int:
+    """Approve an open gate."""
+    return await _decide(arguments, "approve")
+
+
+async def reject(arguments: argparse.Namespace) -> int:
+    """Reject an open gate."""
+    return await _decide(arguments, "reject")
+
+
+async def _decide(arguments: argparse.Namespace, decision: Decision) -> int:
+    user = local_user()
+    async with reachable():
+        async with connected() as client:
+            flow_run, gate, outcome = await ask(
+                client, arguments.run, decision, by=user, step=arguments.step, comment=arguments.comment
+            )
+    if arguments.json:
+        say_json(
+            {
+                "run": flow_run.name,
+                "step": gate.step,
+                "generation": gate.generation,
+                "decision": decision,
+                "by": user,
+                "subject_digest": gate.subject_digest,
+                "outcome": outcome,
+            }
+        )
+    else:
+        words = {"requested": "is on record; the run counts it when its process next looks"}
+        say(f"{decision} of '{gate.step}' in {flow_run.name} by {user}: {words.get(outcome, outcome)}")
+    return DONE

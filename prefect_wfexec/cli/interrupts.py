@@ -1,0 +1,51 @@
+"""Ctrl-C while a run goes on: the first cancels, the second leaves the run to the supervisor."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from types import TracebackType
+
+from prefect_wfexec.cli.output import CANCELLED, note
+from prefect_wfexec.cli.watching import Watcher
+from prefect_wfexec.operations.cancel import request_cancel
+
+
+class Interrupts:
+    """Handles signals while it is entered, in a running event loop."""
+
+    def __init__(self, watcher: Watcher, signals: Sequence[signal.Signals]) -> None:
+        self._watcher = watcher
+        self._signals = signals
+        self._count = 0
+        self._cancelling: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> "Interrupts":
+        loop = asyncio.get_running_loop()
+        for number in self._signals:
+            loop.add_signal_handler(number, self._interrupted)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        for number in self._signals:
+            loop.remove_signal_handler(number)
+
+    def _interrupted(self) -> None:
+        self._count += 1
+        if self._count == 1:
+            note("cancelling: running steps are stopped and given the time they need; once more leaves them to it")
+            self._cancelling = asyncio.get_running_loop().create_task(self._cancel())
+        else:
+            note("leaving: the supervisor stops what still runs; `wfexec show` tells what became of it")
+            # At once, with nothing cleaned up here: the supervisor does that, and sends no second signal.
+            os._exit(CANCELLED)
+
+    async def _cancel(self) -> None:
+        session = self._watcher.session
+        while session.journal is None:
+            await asyncio.sleep(0.05)
+        await request_cancel(session.journal, self._watcher.user)
+        session.wake()

@@ -1,0 +1,103 @@
+"""`history`, `approvals` and `audit`."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from prefect_wfexec.cli.output import DONE, FAILED, note, say, say_json
+from prefect_wfexec.engine.progress import duration_text
+from prefect_wfexec.journal.facts import utc_now
+from prefect_wfexec.operations.connection import connected, reachable
+from prefect_wfexec.views.approvals import load_approvals
+from prefect_wfexec.views.audit import audit as audit_view
+from prefect_wfexec.views.find import find_run, read_journal
+from prefect_wfexec.views.history import HistoryFilter, load_history, parse_moment, parse_status, parse_trigger
+
+
+async def history(arguments: argparse.Namespace) -> int:
+    """List runs."""
+    now = utc_now()
+    wanted = HistoryFilter(
+        status=parse_status(arguments.status) if arguments.status else None,
+        triggered_by=parse_trigger(arguments.triggered_by) if arguments.triggered_by else None,
+        workflow=arguments.workflow,
+        user=arguments.user,
+        since=parse_moment(arguments.since, now) if arguments.since else None,
+        until=parse_moment(arguments.until, now) if arguments.until else None,
+        search=arguments.search,
+        limit=arguments.limit,
+    )
+    async with reachable():
+        async with connected() as client:
+            rows = await load_history(client, wanted)
+    if arguments.json:
+        say_json(rows)
+        return DONE
+    titles = ("Run ID", "Workflow", "Status", "Triggered By", "User", "Started", "Duration")
+    _table(
+        titles,
+        [
+            (
+                row["name"],
+                row["workflow"],
+                row["status"],
+                row["triggered_by"],
+                row["user"] or "-",
+                row["started"] or row["triggered_at"] or "-",
+                duration_text(row["duration_seconds"]) or "-",
+            )
+            for row in rows
+        ],
+    )
+    return DONE
+
+
+async def approvals(arguments: argparse.Namespace) -> int:
+    """List what waits for a decision."""
+    async with reachable():
+        async with connected() as client:
+            rows = await load_approvals(client)
+    if arguments.json:
+        say_json(rows)
+        return DONE
+    titles = ("Run ID", "Workflow", "Step", "Opened", "Expires", "Needs", "Message")
+    _table(
+        titles,
+        [
+            (row["run"], row["workflow"], row["step"], row["opened"], row["expires"] or "-", row["needs"], row["message"])
+            for row in rows
+        ],
+    )
+    return DONE
+
+
+async def audit(arguments: argparse.Namespace) -> int:
+    """Print the journal and what checking it says; fails when the chain does not hold."""
+    async with reachable():
+        async with connected() as client:
+            view = audit_view(await read_journal(client, await find_run(client, arguments.run)))
+    if arguments.json:
+        say_json(view)
+    else:
+        for entry in view["entries"]:
+            for fact in entry["facts"]:
+                say(f"{entry['number']:>5}  {fact['time']}  {fact['kind']:<16} {fact['actor']['name']:<12} {_brief(fact)}")
+        words = "verified" if view["verified"] else "NOT VERIFIED"
+        keyed = "signatures checked" if view["keyed"] else "signatures not checked: this process has no key"
+        say(f"{words}; {keyed}; head {view['head']}")
+        for fault in view["faults"]:
+            note(fault)
+    return DONE if view["verified"] else FAILED
+
+
+def _brief(fact: dict[str, Any]) -> str:
+    data = fact["data"]
+    keys = ("step", "attempt", "status", "decision", "outcome", "what", "reason", "comment", "workflow")
+    return " ".join(f"{key}={data[key]}" for key in keys if data.get(key))
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    texts = [[" ".join(str(cell).split()) for cell in row] for row in [titles, *rows]]
+    widths = [max(len(row[column]) for row in texts) for column in range(len(titles))]
+    for row in texts:
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

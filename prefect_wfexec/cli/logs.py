@@ -1,0 +1,82 @@
+"""`logs`: printed, followed, searched or written into a file."""
+
+import argparse
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prefect_wfexec.cli.output import DONE, note, say_json_line
+from prefect_wfexec.cli.output import say as say_line
+from prefect_wfexec.errors import UsageError, join_names
+from prefect_wfexec.journal.blobs import Blobs
+from prefect_wfexec.journal.keys import find_keys
+from prefect_wfexec.operations.connection import connected, reachable
+from prefect_wfexec.views.execution import Execution, iso
+from prefect_wfexec.views.find import find_run, read_journal
+from prefect_wfexec.views.load import load_execution
+from prefect_wfexec.views.logs import Line, LogReader, plain
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+
+FOLLOW_SECONDS = 1.0
+
+
+async def logs(arguments: argparse.Namespace) -> int:
+    """Print the log of a run, step by step."""
+    async with reachable():
+        async with connected() as client:
+            if arguments.download:
+                await _download(client, arguments)
+            else:
+                await _read(client, arguments, _printer(arguments))
+    return DONE
+
+
+async def _download(client: "PrefectClient", arguments: argparse.Namespace) -> None:
+    path = Path(arguments.download)
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            count = await _read(client, arguments, lambda line: file.write(_text(line, arguments.step) + "\n"))
+    except OSError as error:
+        raise UsageError(f"{path} can't be written: {error.strerror}") from error
+    note(f"{count} lines written to {path}")
+
+
+async def _read(client: "PrefectClient", arguments: argparse.Namespace, take: Callable[[Line], object]) -> int:
+    flow_run = await find_run(client, arguments.run)
+    journal = await read_journal(client, flow_run)
+    keys = await find_keys(client)
+    reader = LogReader(client, flow_run.id, Blobs(client, flow_run.id, keys) if keys else None)
+    count = 0
+    while True:
+        execution = await load_execution(client, flow_run, journal)
+        if execution.workflow is not None:
+            _require_step(execution, arguments.step)
+            async for line in reader.new_lines(execution.workflow, journal.state, arguments.step):
+                if line.is_wanted(arguments.stream, arguments.search):
+                    take(line)
+                    count += 1
+        if not arguments.follow or execution.status.is_final:
+            return count
+        await asyncio.sleep(FOLLOW_SECONDS)
+        await journal.catch_up()
+        flow_run = await client.read_flow_run(flow_run.id)
+
+
+def _require_step(execution: Execution, step: str | None) -> None:
+    known = [found.id for found in execution.workflow.steps] if execution.workflow else []
+    if step is not None and step not in known:
+        raise UsageError(f"there is no step '{step}'", hint=f"one of {join_names(known)}", code="unknown-step")
+
+
+def _printer(arguments: argparse.Namespace) -> Callable[[Line], object]:
+    if arguments.json:
+        return lambda line: say_json_line(line.as_json())
+    return lambda line: say_line(_text(line, arguments.step))
+
+
+def _text(line: Line, only_step: str | None) -> str:
+    step = "" if only_step else f"{line.step} | "
+    return f"{iso(line.time)} {step}{plain(line)}"

@@ -1,0 +1,69 @@
+"""What goes to standard output and standard error, and the exit codes. Text is printed as it is: no markup."""
+
+import json
+import sys
+from typing import Any
+
+from prefect_wfexec.errors import Unreachable, UsageError, WfexecError, one_line
+from prefect_wfexec.status import RunStatus
+
+DONE, FAILED, WRONG_USE, REJECTED, CANCELLED, UNREACHABLE = range(6)
+
+_EXIT_OF = {
+    RunStatus.SUCCEEDED: DONE,
+    RunStatus.APPROVAL_REJECTED: REJECTED,
+    RunStatus.TERMINATED: CANCELLED,
+}
+
+
+def exit_code_of_run(status: RunStatus) -> int:
+    """The exit code of a command that ran a run to its end."""
+    return _EXIT_OF.get(status, FAILED)
+
+
+def exit_code_of_error(error: WfexecError) -> int:
+    """The exit code of a command that ended with an error."""
+    if isinstance(error, UsageError):
+        return WRONG_USE
+    return UNREACHABLE if isinstance(error, Unreachable) else FAILED
+
+
+def say(text: str = "") -> None:
+    """A line on standard output."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """A line on standard error."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def say_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def say_json_line(value: Any) -> None:
+    """One JSON object on a line of its own."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def report(error: WfexecError, *, as_json: bool) -> None:
+    """The error in one line on standard error, its diagnostics a line each; as JSON on standard output if asked."""
+    diagnostics = list(getattr(error, "diagnostics", ()))
+    if as_json:
+        body = {
+            "code": error.code,
+            "message": error.message,
+            "hint": error.hint,
+            "diagnostics": [diagnostic.as_json() for diagnostic in diagnostics],
+        }
+        say_json({"error": body})
+    if diagnostics:
+        for diagnostic in diagnostics:
+            note(str(diagnostic))
+    else:
+        note(f"wfexec: {one_line(error)}")

@@ -1,0 +1,68 @@
+"""`run`: execute a definition here, show how it goes, ask for decisions, and end with its exit code."""
+
+import argparse
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prefect_wfexec.cli.inputs import parse_inputs
+from prefect_wfexec.cli.interrupts import Interrupts
+from prefect_wfexec.cli.output import exit_code_of_run, note, say, say_json
+from prefect_wfexec.cli.watching import Watcher, make_watcher
+from prefect_wfexec.definition.diagnostics import DefinitionError
+from prefect_wfexec.definition.loader import load_definition
+from prefect_wfexec.definition.model import Workflow
+from prefect_wfexec.definition.support import unsupported
+from prefect_wfexec.engine.context import local_user, manual_context
+from prefect_wfexec.operations.connection import connected, reachable
+from prefect_wfexec.operations.start import create_run, execute_here
+from prefect_wfexec.steps.registry import catalog
+from prefect_wfexec.views.execution import Execution
+from prefect_wfexec.views.find import read_journal
+from prefect_wfexec.views.load import load_execution
+from prefect_wfexec.views.summary import summary_text
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.objects import FlowRun
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+async def run(arguments: argparse.Namespace) -> int:
+    """Run a definition to its end."""
+    workflow = _loaded(Path(arguments.path))
+    inputs = parse_inputs(workflow, arguments.inputs)
+    async with reachable():
+        async with connected() as client:
+            flow, flow_run = await create_run(client, workflow, inputs, manual_context())
+            announce = note if arguments.json else say
+            announce(f"Run {flow_run.name}")
+            watcher = make_watcher(user=local_user(), yes=arguments.yes, to_standard_error=arguments.json)
+            with Interrupts(watcher, SIGNALS), watcher:
+                await execute_here(flow, flow_run, watcher.session)
+            execution = await _ended(client, flow_run)
+    return _report(execution, as_json=arguments.json)
+
+
+def _loaded(path: Path) -> Workflow:
+    workflow = load_definition(path, catalog())
+    missing = unsupported(workflow, catalog())
+    if missing:
+        raise DefinitionError(tuple(missing))
+    return workflow
+
+
+async def _ended(client: "PrefectClient", flow_run: "FlowRun") -> Execution:
+    return await load_execution(
+        client, await client.read_flow_run(flow_run.id), await read_journal(client, flow_run)
+    )
+
+
+def _report(execution: Execution, *, as_json: bool) -> int:
+    if as_json:
+        say_json(execution.as_json())
+    else:
+        say()
+        say(summary_text(execution).rstrip("\n"))
+    return exit_code_of_run(execution.status)

@@ -1,0 +1,154 @@
+"""Showing a run as it goes on, and answering its gates."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TextIO
+
+from prefect_wfexec.cli.asking import ask
+from prefect_wfexec.cli.live import LiveSteps
+from prefect_wfexec.definition.model import Workflow
+from prefect_wfexec.engine.progress import duration_text, result_line, shown_status, step_seconds
+from prefect_wfexec.engine.session import Session
+from prefect_wfexec.errors import UsageError
+from prefect_wfexec.journal.facts import Fact, Kind, utc_now
+from prefect_wfexec.journal.state import ExecutionState, Gate
+from prefect_wfexec.operations.decide import Decision, append_decision, decision_request
+from prefect_wfexec.runtime.ansi import strip_ansi
+
+_SHOWN = {Kind.STEP_STARTED, Kind.STEP_FINISHED, Kind.STEP_SKIPPED, Kind.APPROVAL_OPENED}
+
+
+class Watcher:
+    """Plain lines: one when a step starts and ends, and every line of its log.
+
+    Args:
+        user: Who decides here.
+        yes: Whether gates are approved at once.
+        file: Where to write.
+        can_ask: Whether someone is there to answer.
+    """
+
+    def __init__(self, *, user: str, yes: bool, file: TextIO, can_ask: bool) -> None:
+        self.user = user
+        self.session = Session(on_facts=self._on_facts, on_log=self._on_log)
+        self._yes = yes
+        self._file = file
+        self._can_ask = can_ask and not yes
+        self._state = ExecutionState()
+        self._workflow: Workflow | None = None
+        self._asking: dict[tuple[str, int], asyncio.Task[None]] = {}
+
+    def __enter__(self) -> "Watcher":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._asking.values():
+            task.cancel()
+
+    def write(self, line: str) -> None:
+        """Show one line."""
+        self._file.write(line + "\n")
+        self._file.flush()
+
+    def pause(self) -> None:
+        """Someone is about to be asked."""
+
+    def resume(self) -> None:
+        """They have answered."""
+
+    def changed(self, workflow: Workflow, state: ExecutionState) -> None:
+        """The run moved on."""
+
+    def _on_facts(self, workflow: Workflow, state: ExecutionState, facts: Sequence[Fact]) -> None:
+        self._workflow, self._state = workflow, state
+        for fact in facts:
+            if fact.kind in _SHOWN:
+                self._say_step(workflow, state, str(fact.data["step"]))
+        self.changed(workflow, state)
+        self._answer_gates(state)
+
+    def _say_step(self, workflow: Workflow, state: ExecutionState, step_id: str) -> None:
+        step, current = workflow.step(step_id), state.step(step_id)
+        status = shown_status(step, state)
+        seconds = duration_text(step_seconds(current, utc_now())) if current.started and current.ended else ""
+        words = " ".join(part for part in (status.icon, step.name, status.value, seconds) if part)
+        line = result_line(current, status)
+        self.write(f"{words}: {line}" if line else words)
+
+    def _on_log(self, step: str, _stream: str, text: str) -> None:
+        for line in strip_ansi(text).rstrip("\n").split("\n"):
+            self.write(f"{step} | {line}")
+
+    def _answer_gates(self, state: ExecutionState) -> None:
+        open_now = {(gate.step, gate.generation): gate for gate in state.open_gates}
+        for key in [key for key in self._asking if key not in open_now]:
+            self._asking.pop(key).cancel()
+        if not (self._yes or self._can_ask):
+            return
+        for key, gate in open_now.items():
+            if key not in self._asking:
+                self._asking[key] = asyncio.get_running_loop().create_task(self._answer(gate))
+
+    async def _answer(self, gate: Gate) -> None:
+        if self._yes:
+            await self._decide(gate, "approve", "")
+            return
+        self.pause()
+        try:
+            answer = await ask(gate, self._workflow, self._state, self.write)
+        finally:
+            self.resume()
+        if answer is not None:
+            await self._decide(gate, *answer)
+
+    async def _decide(self, gate: Gate, decision: Decision, comment: str) -> None:
+        journal = self.session.journal
+        if journal is None:
+            return
+        try:
+            await append_decision(journal, gate, decision_request(gate, decision, self.user, comment))
+        except UsageError as error:
+            self.write(error.message)
+        self.session.wake()
+
+
+class LiveWatcher(Watcher):
+    """The same with the step list kept in view below the log."""
+
+    def __init__(self, *, user: str, yes: bool, file: TextIO, can_ask: bool) -> None:
+        super().__init__(user=user, yes=yes, file=file, can_ask=can_ask)
+        self._live = LiveSteps(file)
+
+    def __enter__(self) -> "LiveWatcher":
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        self._live.stop()
+
+    def write(self, line: str) -> None:
+        self._live.print(line)
+
+    def pause(self) -> None:
+        self._live.stop()
+
+    def resume(self) -> None:
+        self._live.start()
+
+    def changed(self, workflow: Workflow, state: ExecutionState) -> None:
+        self._live.show(workflow, state)
+
+
+def make_watcher(*, user: str, yes: bool, to_standard_error: bool) -> Watcher:
+    """The watcher that suits where the output goes."""
+    file = sys.stderr if to_standard_error else sys.stdout
+    can_ask = sys.stdin.isatty() and file.isatty()
+    kind = LiveWatcher if file.isatty() else Watcher
+    return kind(user=user, yes=yes, file=file, can_ask=can_ask)

@@ -1,0 +1,287 @@
+"""One attempt of one step: its `with` rendered, its work done under a deadline, its result ready for the journal."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from prefect_wfexec.definition.expressions import ExpressionError, references, render
+from prefect_wfexec.definition.model import JSON, Step
+from prefect_wfexec.definition.withs import validate_with
+from prefect_wfexec.engine.commands import Commands
+from prefect_wfexec.engine.outputs import StoredOutputs, store_outputs
+from prefect_wfexec.engine.secret_values import strings_in
+from prefect_wfexec.engine.steplog import AttemptLog
+from prefect_wfexec.errors import EngineError, StepFailed, StepSkipped, WfexecError
+from prefect_wfexec.runtime.environment import step_environment
+from prefect_wfexec.runtime.masking import Masker
+from prefect_wfexec.settings import PASS_ENV
+from prefect_wfexec.status import StepStatus
+from prefect_wfexec.steps.base import Artifact, BlobStore, RunInfo, StepContext, StepResult, StepType
+
+StopReason = Literal["cancelled", "timeout"]
+DEFAULT_TAIL_LINES = 20
+
+
+class Services(Protocol):
+    """What the engine lends every attempt."""
+
+    run: RunInfo
+    masker: Masker
+    blobs: BlobStore
+    folder: Path
+    commands: Commands
+    digest_key: bytes
+
+    async def secrets(self, names: frozenset[str]) -> dict[str, JSON]: ...
+
+    async def claim(self, step_id: str, claim: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """How an attempt ended, as `step_finished` says it."""
+
+    status: StepStatus
+    summary: str = ""
+    reason: str = ""
+    fault: dict[str, JSON] | None = None
+    outputs: StoredOutputs = field(default_factory=lambda: StoredOutputs({}, None))
+    values: Mapping[str, JSON] = field(default_factory=dict)
+    log: tuple[JSON, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    retryable: bool = False
+
+
+class Attempt:
+    """Runs one attempt. `stop()` may be called at any time; `run()` then ends once the work is really stopped.
+
+    Args:
+        step: The step.
+        number: 1 for its first run.
+        kind: Its step type.
+        scope: The expression scope, without secrets.
+        services: What the engine lends.
+
+    `sink` takes coalesced, masked text for Prefect's logger, (stream, text); it is set before `run()`.
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        number: int,
+        kind: type[StepType],
+        scope: Mapping[str, JSON],
+        services: Services,
+    ) -> None:
+        self._step = step
+        self._number = number
+        self._kind = kind
+        self._scope = dict(scope)
+        self._services = services
+        self.sink: Callable[[str, str], None] = lambda _stream, _text: None
+        self._stop_reason: StopReason | None = None
+        self._work: asyncio.Task[StepResult] | None = None
+        self._log: AttemptLog | None = None
+
+    def stop(self, reason: StopReason) -> None:
+        """Ask the work to stop; once only, a second call changes nothing."""
+        if self._stop_reason is None:
+            self._stop_reason = reason
+            if self._work is not None:
+                self._work.cancel()
+
+    async def run(self) -> Finish:
+        """Do the work. Never raises but for cancellation from outside, and only after the work has stopped."""
+        scratch = Path(tempfile.mkdtemp(prefix="wfexec-"))
+        log = self._log = AttemptLog(self._services.masker, scratch, self.sink)
+        try:
+            finish = await self._outcome(scratch, log)
+            return await self._with_log(finish, log)
+        finally:
+            log.close()
+            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+
+    async def _outcome(self, scratch: Path, log: AttemptLog) -> Finish:
+        try:
+            result = await self._guarded(scratch, log)
+            return await self._success(result)
+        except StepSkipped as skipped:
+            return Finish(StepStatus.SKIPPED, reason=self._mask(skipped.message))
+        except StepFailed as failed:
+            return await self._failed(failed, log)
+        except ExpressionError as error:
+            return self._fault("expression", _two_lines(error))
+        except EngineError as error:
+            kind = "outcome_unknown" if error.code == "supervisor" else "internal"
+            return self._fault(kind, _two_lines(error), tail=log.tail())
+        except asyncio.CancelledError:
+            if self._stop_reason is None:
+                raise
+            return self._stopped(log)
+        except WfexecError as error:
+            return self._fault(error.code.replace("-", "_"), _two_lines(error), tail=log.tail())
+        except Exception as error:  # noqa: BLE001 - a step type's own defect must not take the run down unrecorded
+            return self._fault("internal", f"{type(error).__name__}: {error}", tail=log.tail())
+
+    async def _guarded(self, scratch: Path, log: AttemptLog) -> StepResult:
+        """The step's result; cancellation of the work waits until it has stopped."""
+        work = self._work = asyncio.ensure_future(self._do(scratch, log))
+        if self._stop_reason is not None:
+            work.cancel()
+        timer = None
+        if self._step.timeout_seconds is not None:
+            timer = asyncio.get_running_loop().call_later(self._step.timeout_seconds, self.stop, "timeout")
+        try:
+            return await _finished_even_if_cancelled(work)
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    async def _do(self, scratch: Path, log: AttemptLog) -> StepResult:
+        with_, env = await self._rendered()
+        inputs = validate_with(self._kind.spec, with_)
+        services = self._services
+        environment = step_environment(os.environ, env, PASS_ENV.read_list())
+        context = StepContext(
+            step=self._step,
+            inputs=inputs,
+            run=services.run,
+            attempt=self._number,
+            folder=services.folder,
+            scratch=scratch,
+            env=env,
+            log=log,
+            masker=services.masker,
+            command=services.commands.runner(self._step, self._number, environment, scratch, log),
+            blobs=services.blobs,
+            claim=self._claim,
+            digest_key=services.digest_key,
+            stdout_tail=log.stdout_tail,
+            tail=log.tail,
+            timeout_seconds=self._step.timeout_seconds,
+        )
+        return await self._kind().run(context)
+
+    async def _rendered(self) -> tuple[dict[str, JSON], dict[str, str]]:
+        step = self._step
+        names = references({"with": dict(step.with_), "env": dict(step.env)}).secrets
+        secrets = await self._services.secrets(names)
+        self._services.masker.add(*(text for value in secrets.values() for text in strings_in(value)))
+        scope = {**self._scope, "secrets": secrets}
+        env = {name: _as_text(value) for name, value in render(dict(step.env), scope).items()}
+        with_ = render(dict(step.with_), {**scope, "env": env})
+        return with_, env
+
+    async def _claim(self, claim: str) -> None:
+        await self._services.claim(self._step.id, claim)
+
+    async def _success(self, result: StepResult) -> Finish:
+        masker = self._services.masker
+        masker.add(*(text for path in result.sensitive for text in _strings_at(result.outputs, path)))
+        stored = await store_outputs(result.outputs, result.sensitive, masker, self._services.blobs)
+        return Finish(
+            StepStatus.SUCCESS,
+            summary=self._mask(result.summary),
+            outputs=stored,
+            values=result.outputs,
+            artifacts=tuple(
+                Artifact(page.key, self._mask(page.markdown), self._mask(page.description))
+                for page in result.artifacts
+            ),
+        )
+
+    async def _failed(self, failed: StepFailed, log: AttemptLog) -> Finish:
+        if self._stop_reason is not None:
+            return self._stopped(log)
+        stored = await store_outputs(failed.outputs, (), self._services.masker, self._services.blobs)
+        finish = self._fault(failed.type, _two_lines(failed), failed.exit_code, failed.tail or log.tail())
+        return Finish(
+            finish.status, fault=finish.fault, outputs=stored, values=failed.outputs, retryable=failed.retryable
+        )
+
+    def _stopped(self, log: AttemptLog) -> Finish:
+        if self._stop_reason != "timeout":
+            return Finish(StepStatus.CANCELLED, reason="the run was cancelled")
+        seconds = self._step.timeout_seconds or 0.0
+        last = next((line for line in reversed(log.tail().splitlines()) if line.strip()), "")
+        message = f"timed out after {in_words(seconds)}"
+        finish = self._fault("timeout", f"{message}; last output: {last}" if last else message, tail=log.tail())
+        return Finish(finish.status, fault=finish.fault, retryable=True)
+
+    def _fault(self, kind: str, message: str, exit_code: int | None = None, tail: str = "") -> Finish:
+        fault = {
+            "type": kind,
+            "message": self._mask(message),
+            "exit_code": exit_code,
+            "tail": self._mask(tail),
+        }
+        return Finish(StepStatus.FAILED, fault=fault)
+
+    async def _with_log(self, finish: Finish, log: AttemptLog) -> Finish:
+        from dataclasses import replace
+
+        if finish.fault is not None:
+            log.system(f"{finish.status.value}: {finish.fault['message']}")
+        try:
+            return replace(finish, log=await log.stored(self._services.blobs))
+        except EngineError as error:
+            return replace(finish, log=({"lost": self._mask(error.message)},))
+
+    def _mask(self, text: str) -> str:
+        return self._services.masker.mask(text)
+
+
+async def _finished_even_if_cancelled(work: "asyncio.Task[StepResult]") -> StepResult:
+    """Wait for the work; when this coroutine is cancelled, cancel the work and wait until it has stopped."""
+    while not work.done():
+        try:
+            await asyncio.wait({work})
+        except asyncio.CancelledError:
+            work.cancel()
+            await _until_done(work)
+            raise
+    return work.result()
+
+
+async def _until_done(work: Awaitable[Any]) -> None:
+    while True:
+        try:
+            await asyncio.wait({asyncio.ensure_future(work)})
+        except asyncio.CancelledError:
+            continue
+        return
+
+
+def in_words(seconds: float) -> str:
+    """A duration as a person says it, e.g. `30 m`, `1 h 5 m`, `12 s`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:g} s"
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    parts = [f"{hours} h" if hours else "", f"{minutes} m" if minutes else "", f"{rest} s" if rest else ""]
+    return " ".join(part for part in parts if part)
+
+
+def _two_lines(error: WfexecError) -> str:
+    return f"{error.message}\n{error.hint}" if error.hint else error.message
+
+
+def _as_text(value: JSON) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    import json
+
+    return json.dumps(value)
+
+
+def _strings_at(outputs: Mapping[str, JSON], path: tuple[str, ...]) -> list[str]:
+    from prefect_wfexec.engine.outputs import value_at
+
+    return strings_in(value_at(outputs, path))

@@ -1,0 +1,141 @@
+"""What to do next: a pure function of the folded state. It says what starts and what is skipped, and does neither."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from prefect_wfexec.definition.expressions import ExpressionError, evaluate_condition
+from prefect_wfexec.definition.model import Step
+from prefect_wfexec.engine.outcome import counts_as_failed
+from prefect_wfexec.engine.outline import Outline
+from prefect_wfexec.engine.scope import Scopes
+from prefect_wfexec.journal.facts import Fact, Kind
+from prefect_wfexec.journal.fold import fold_facts
+from prefect_wfexec.journal.state import ExecutionState, SkipCause
+from prefect_wfexec.status import StepStatus
+
+SATISFYING_SKIPS: frozenset[SkipCause] = frozenset({"condition", "when", "optional", "manual"})
+
+
+@dataclass
+class Decider:
+    """Decides for one engine of one run."""
+
+    outline: Outline
+    scopes: Scopes
+    engine: str
+
+    def next_facts(self, state: ExecutionState, now: datetime, changed: Iterable[str] | None = None) -> list[Fact]:
+        """The facts that follow from the state: steps to start and steps to skip.
+
+        Args:
+            state: The run as it is.
+            now: The time, for retries that are due.
+            changed: Steps that ended since the last call: only their dependants, and retries, are looked at. None:
+                every step is.
+        """
+        facts: list[Fact] = []
+        queue = deque(self._candidates(state, changed))
+        while queue:
+            step_id = queue.popleft()
+            found = self._for_step(self.outline.steps[step_id], state, now)
+            if not found:
+                continue
+            facts += found
+            state = fold_facts(found, state, 0)
+            if state.step(step_id).status.is_final:
+                queue.extend(self.outline.dependants[step_id])
+        return facts
+
+    def _candidates(self, state: ExecutionState, changed: Iterable[str] | None) -> list[str]:
+        if changed is None or state.cancel is not None:
+            return list(self.outline.steps)
+        waiting = [step.id for step in state.steps.values() if step.retry_at is not None]
+        return list(dict.fromkeys([*(d for step in changed for d in self.outline.dependants[step]), *waiting]))
+
+    def _for_step(self, step: Step, state: ExecutionState, now: datetime) -> list[Fact]:
+        current = state.step(step.id)
+        if current.status.is_final or current.status is StepStatus.RUNNING:
+            return []
+        if state.cancel is not None:
+            return self._after_cancel(step, state, now)
+        if current.retry_at is not None:
+            return [self._start(step, state, now)] if current.retry_at <= now else []
+        if current.status is StepStatus.WAITING or not self._needs_are_final(step, state):
+            return []
+        return self._when(step, state, now)
+
+    def _needs_are_final(self, step: Step, state: ExecutionState) -> bool:
+        return all(state.step(need).status.is_final for need in step.needs)
+
+    def _when(self, step: Step, state: ExecutionState, now: datetime) -> list[Fact]:
+        failed_above = [
+            found
+            for found in self.outline.ancestors_among(step.id, state.failed)
+            if step.when == "failure" or counts_as_failed(self.outline, state, found)
+        ]
+        if step.when == "success":
+            blocker = self._blocker(step, state, failed_above)
+            if blocker:
+                return [self._skip(step, now, "upstream", blocker)]
+        elif step.when == "failure" and not failed_above:
+            return [self._skip(step, now, "when", "nothing above it failed")]
+        elif step.when == "cancelled":
+            return [self._skip(step, now, "when", "the run was not cancelled")]
+        return self._condition(step, state, now)
+
+    def _blocker(self, step: Step, state: ExecutionState, failed_above: list[str]) -> str:
+        if failed_above:
+            return f"'{failed_above[0]}' {state.step(failed_above[0]).status.value.lower()}"
+        for need in step.needs:
+            current = state.step(need)
+            if current.status is StepStatus.SKIPPED and current.skip_cause not in SATISFYING_SKIPS:
+                return f"'{need}' was skipped"
+        return ""
+
+    def _condition(self, step: Step, state: ExecutionState, now: datetime) -> list[Fact]:
+        if step.if_ is None:
+            return [self._start(step, state, now)]
+        try:
+            holds = evaluate_condition(step.if_, self.scopes.scope(state, step.if_, is_expression=True))
+        except ExpressionError as error:
+            message = f"{error.message}; {error.hint}" if error.hint else error.message
+            fault = {"type": "expression", "message": message, "exit_code": None, "tail": ""}
+            return [self._start(step, state, now), self._finish_failed(step, state, now, fault)]
+        if holds:
+            return [self._start(step, state, now)]
+        return [self._skip(step, now, "condition", f"condition not met: {step.if_}")]
+
+    def _after_cancel(self, step: Step, state: ExecutionState, now: datetime) -> list[Fact]:
+        if any(current.status is StepStatus.RUNNING for current in state.steps.values()) or state.open_gates:
+            return []
+        if step.when == "cancelled":
+            others = [other for other in step.needs if self.outline.steps[other].when == "cancelled"]
+            ready = all(state.step(other).status.is_final for other in others)
+            return [self._start(step, state, now)] if ready else []
+        data = {"step": step.id, "cause": "upstream", "reason": "the run was cancelled", "status": "Cancelled"}
+        return [Fact(Kind.STEP_SKIPPED, data, time=now)]
+
+    def _start(self, step: Step, state: ExecutionState, now: datetime) -> Fact:
+        attempt = state.step(step.id).attempt + 1
+        return Fact(Kind.STEP_STARTED, {"step": step.id, "attempt": attempt, "engine": self.engine}, time=now)
+
+    def _finish_failed(self, step: Step, state: ExecutionState, now: datetime, fault: dict[str, object]) -> Fact:
+        data = {
+            "step": step.id,
+            "attempt": state.step(step.id).attempt + 1,
+            "engine": self.engine,
+            "status": StepStatus.FAILED.value,
+            "error": fault,
+        }
+        return Fact(Kind.STEP_FINISHED, data, time=now)
+
+    def _skip(self, step: Step, now: datetime, cause: SkipCause, reason: str) -> Fact:
+        return Fact(Kind.STEP_SKIPPED, {"step": step.id, "cause": cause, "reason": reason}, time=now)
+
+    def is_over(self, state: ExecutionState) -> bool:
+        """Whether every step has ended and the run can be closed."""
+        if state.closed is not None or len(state.steps) < len(self.outline.steps):
+            return False
+        return all(state.step(step_id).status.is_final for step_id in self.outline.steps)

@@ -1,0 +1,61 @@
+"""From inside a Prefect flow run into the engine, and back out with a state."""
+
+from typing import TYPE_CHECKING, Any
+
+from prefect_wfexec.definition.support import unsupported
+from prefect_wfexec.definition.model import Workflow
+from prefect_wfexec.engine.context import PARAMETER, read_context
+from prefect_wfexec.engine.engine import Engine
+from prefect_wfexec.engine.fencing import Superseded
+from prefect_wfexec.engine.session import current_session
+from prefect_wfexec.errors import EngineError, WfexecError, one_line
+from prefect_wfexec.journal.keys import load_keys
+from prefect_wfexec.status import RunStatus
+from prefect_wfexec.steps.registry import catalog
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
+
+
+async def run_in_flow(workflow: Workflow, parameters: dict[str, Any]) -> "State[Any]":
+    """Execute the flow run of this context.
+
+    Raises:
+        prefect.exceptions.Abort: a newer engine runs the run; this process leaves no mark.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.context import FlowRunContext
+    from prefect.exceptions import Abort
+    from prefect.settings import get_current_settings
+
+    from prefect_wfexec.engine.flow_run import final_state
+
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise EngineError("a workflow runs inside a Prefect flow run; call its flow instead")
+    text = parameters.pop(PARAMETER, "{}")
+    try:
+        _require_supported(workflow)
+        async with get_client() as client:
+            flow_run = await client.read_flow_run(context.flow_run.id)
+            engine = Engine(
+                workflow=workflow,
+                client=client,
+                flow_run=flow_run,
+                inputs=parameters,
+                context=read_context(text, flow_run),
+                keys=await load_keys(client),
+                home=get_current_settings().home,
+                session=current_session(),
+            )
+            return await engine.execute()
+    except Superseded as superseded:
+        raise Abort(superseded.message) from None
+    except WfexecError as error:
+        return final_state(RunStatus.ERROR, one_line(error))
+
+
+def _require_supported(workflow: Workflow) -> None:
+    found = unsupported(workflow, catalog())
+    if found:
+        raise EngineError("; ".join(f"{item.message}" for item in found), code="not-yet-supported")

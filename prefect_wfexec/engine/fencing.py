@@ -1,0 +1,116 @@
+"""Which engine runs a run: entering it, leaving it to a newer one, and waiting for an older one to be gone."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from prefect_wfexec.engine.commands import Commands
+from prefect_wfexec.engine.host import host_id, is_alive, this_process
+from prefect_wfexec.engine.outcome import OUTCOME_UNKNOWN
+from prefect_wfexec.errors import EngineError
+from prefect_wfexec.journal.facts import Fact, Kind, new_id, utc_now
+from prefect_wfexec.journal.journal import Journal
+from prefect_wfexec.journal.state import EngineInfo, ExecutionState, StepState
+from prefect_wfexec.status import StepStatus
+
+DEAD_AFTER_SECONDS = 90.0
+"""How long an engine on another machine is watched without a sign of life before it counts as dead."""
+SIGN_OF_LIFE_SECONDS = 30.0
+POLL_SECONDS = 1.0
+
+
+class Superseded(EngineError):
+    """A newer engine entered the run: this one starts nothing more and leaves."""
+
+    code = "superseded"
+
+
+def new_engine_id() -> str:
+    return new_id()
+
+
+def enter(engine: str) -> Callable[[ExecutionState], list[Fact]]:
+    """The append by which an engine enters a run that has not ended."""
+    pid, started = this_process()
+    data = {"engine": engine, "host": host_id(), "pid": pid, "pid_started": started}
+
+    def decide(state: ExecutionState) -> list[Fact]:
+        return [] if state.closed else [Fact(Kind.ENTERED, data)]
+
+    return decide
+
+
+def is_current(state: ExecutionState, engine: str) -> bool:
+    """Whether no newer engine has entered."""
+    return state.engine is not None and state.engine.id == engine
+
+
+def foreign_claims(state: ExecutionState, engine: str) -> list[StepState]:
+    """Steps that another engine started and has not finished. A gate is nobody's: any engine carries it on."""
+    gates = {gate.step for gate in state.open_gates}
+    return [
+        step
+        for step in state.steps.values()
+        if step.status is StepStatus.RUNNING and step.engine != engine and step.id not in gates
+    ]
+
+
+async def wait_for_older_engines(journal: Journal, engine: str, commands: Commands) -> None:
+    """Wait until every step that an older engine runs is finished by it, or that engine is known to be gone.
+
+    Raises:
+        Superseded: a newer engine entered meanwhile.
+    """
+    watched_since = utc_now()
+    while True:
+        await journal.catch_up()
+        if not is_current(journal.state, engine):
+            raise Superseded("a newer engine runs this run")
+        claims = foreign_claims(journal.state, engine)
+        if all(_is_gone(journal.state, claim, commands, watched_since) for claim in claims):
+            return
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def _is_gone(state: ExecutionState, claim: StepState, commands: Commands, watched_since: datetime) -> bool:
+    owner = next((found for found in state.engines if found.id == claim.engine), None)
+    if owner is None:
+        return True
+    if owner.host == host_id():
+        if not owner.left and is_alive(owner.pid, owner.pid_started):
+            return False
+        return not commands.trace(claim.id, claim.attempt).is_being_stopped()
+    return owner.left or _is_silent(owner, watched_since)
+
+
+def _is_silent(owner: EngineInfo, watched_since: datetime) -> bool:
+    return (utc_now() - max(owner.last_fact, watched_since)).total_seconds() >= DEAD_AFTER_SECONDS
+
+
+def unknown_outcomes(state: ExecutionState, engine: str, commands: Commands) -> list[Fact]:
+    """The facts that end what a dead engine had started: nobody knows how it went, so it never counts as success."""
+    return [_unknown(claim, commands) for claim in foreign_claims(state, engine)]
+
+
+def _unknown(claim: StepState, commands: Commands) -> Fact:
+    trace = commands.trace(claim.id, claim.attempt)
+    left = trace.read_outcome() or {}
+    words = "the process that ran this step died before it could say how the step went"
+    exit_code = left.get("exit_code")
+    if left:
+        how = f"exit code {exit_code}" if exit_code is not None else f"signal {left.get('signal')}"
+        words += f"; its command was stopped and ended with {how}"
+    fault = {
+        "type": OUTCOME_UNKNOWN,
+        "message": f"{words}\nlook at what it changed before running it again",
+        "exit_code": exit_code,
+        "tail": str(left.get("tail", "")),
+    }
+    data = {
+        "step": claim.id,
+        "attempt": claim.attempt,
+        "engine": claim.engine,
+        "status": StepStatus.FAILED.value,
+        "error": fault,
+    }
+    return Fact(Kind.STEP_FINISHED, data)

@@ -1,0 +1,125 @@
+"""The flow run as Prefect shows it: state, name, tags, labels and artifacts. A picture of the journal, never its source."""
+
+import logging
+from collections.abc import Awaitable, Mapping
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import httpx
+
+from prefect_wfexec.journal.state import ExecutionState
+from prefect_wfexec.status import RunStatus
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.objects import FlowRun, State
+
+logger = logging.getLogger(__name__)
+TAG = "wfexec"
+
+
+def run_name(flow_run_id: UUID) -> str:
+    """The `wfr_…` name of a run: the same whoever works it out."""
+    digits, value = "0123456789abcdefghijklmnopqrstuvwxyz", flow_run_id.int
+    name = ""
+    for _ in range(10):
+        value, digit = divmod(value, len(digits))
+        name += digits[digit]
+    return f"wfr_{name}"
+
+
+def tags_for(triggered_by: str, user: str | None) -> set[str]:
+    """The tags that lists are filtered by."""
+    tags = {TAG, f"trigger:{triggered_by.lower()}"}
+    return tags | {f"user:{user}"} if user else tags
+
+
+class FlowRunPicture:
+    """Writes what Prefect shows of a run; what can't be written is logged and passed over."""
+
+    def __init__(self, client: "PrefectClient", flow_run: "FlowRun") -> None:
+        self._client = client
+        self._flow_run = flow_run
+        self._artifacts: dict[str, tuple[UUID, str]] = {}
+        self._state_name: str | None = None
+
+    async def open(self, state: ExecutionState) -> None:
+        """Name, tags and labels, where the creator of the run has not set them."""
+        opened = state.opened
+        if opened is None:
+            return
+        run = self._flow_run
+        wanted = tags_for(opened.triggered_by, opened.user)
+        name = opened.run_name if run.name != opened.run_name else None
+        if name or not wanted <= set(run.tags):
+            tags = sorted(set(run.tags) | wanted)
+            await self._try(self._client.update_flow_run(run.id, name=name or run.name, tags=tags))
+        labels = {"wfexec.triggered_by": opened.triggered_by, "wfexec.trigger": str(opened.trigger.get("text", ""))}
+        await self.label(labels)
+
+    async def label(self, labels: Mapping[str, Any]) -> None:
+        await self._try(self._client.update_flow_run_labels(self._flow_run.id, dict(labels)))
+
+    async def show_status(self, status: RunStatus) -> None:
+        """Set the state of a run that goes on: Running, Approval Pending or Terminating."""
+        if status.value == self._state_name or status.is_final:
+            return
+        self._state_name = status.value
+        await self._try(self._client.set_flow_run_state(self._flow_run.id, _live_state(status), force=True))
+
+    async def artifact(self, key: str, markdown: str, description: str) -> None:
+        """Create or update a page keyed to the run."""
+        from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+
+        known = self._artifacts.get(key)
+        if known is not None:
+            if known[1] == markdown:
+                return
+            self._artifacts[key] = (known[0], markdown)
+            await self._try(self._client.update_artifact(known[0], ArtifactUpdate(data=markdown)))
+            return
+        artifact = ArtifactCreate(
+            key=f"{self._flow_run.name.replace('_', '-').lower()}-{key}"
+            if self._flow_run.name.startswith("wfr_")
+            else f"{run_name(self._flow_run.id).replace('_', '-')}-{key}",
+            type="markdown",
+            description=description,
+            data=markdown,
+            flow_run_id=self._flow_run.id,
+        )
+        created = await self._try(self._client.create_artifact(artifact))
+        if created is not None:
+            self._artifacts[key] = (created.id, markdown)
+
+    async def _try(self, call: Awaitable[Any]) -> Any:
+        from prefect.exceptions import PrefectException
+
+        try:
+            return await call
+        except (httpx.HTTPError, PrefectException) as error:
+            logger.warning("prefect's picture of run %s could not be updated: %s", self._flow_run.id, error)
+            return None
+
+
+def final_state(status: RunStatus, reason: str) -> "State[Any]":
+    """The state Prefect gets when the run ends."""
+    from prefect.client.schemas.objects import State, StateType
+
+    kinds = {
+        RunStatus.SUCCEEDED: StateType.COMPLETED,
+        RunStatus.FAILED: StateType.FAILED,
+        RunStatus.APPROVAL_REJECTED: StateType.FAILED,
+        RunStatus.TERMINATION_FAILED: StateType.FAILED,
+        RunStatus.TERMINATED: StateType.CANCELLED,
+        RunStatus.ERROR: StateType.CRASHED,
+    }
+    return State(type=kinds[status], name=status.value, message=reason)
+
+
+def _live_state(status: RunStatus) -> "State[Any]":
+    from prefect.client.schemas.objects import State, StateDetails, StateType
+
+    if status in {RunStatus.APPROVAL_PENDING, RunStatus.DEPLOYMENT_PENDING}:
+        details = StateDetails(pause_key=status.value, pause_reschedule=False)
+        return State(type=StateType.PAUSED, name=status.value, state_details=details)
+    return State(type=StateType.RUNNING, name=status.value)

@@ -1,0 +1,152 @@
+"""Gates: what a decision is asked on, who may give it, and what closes the gate. Pure but for rendering `with`."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from prefect_wfexec.definition.model import JSON
+from prefect_wfexec.journal.facts import ENGINE, Actor, Fact, Kind, canonical_json
+from prefect_wfexec.journal.fold import fold_facts
+from prefect_wfexec.journal.state import Decision, ExecutionState, Gate, Request
+from prefect_wfexec.status import StepStatus
+
+DECISIONS = frozenset({"approve", "reject"})
+LONGEST_SUBJECT_CHARACTERS = 16_000
+
+
+def subject_digest(subject: JSON) -> str:
+    """What a decision is bound to: a saved plan's own digest, else that of the subject's canonical JSON."""
+    if isinstance(subject, dict) and isinstance(subject.get("digest"), str):
+        return str(subject["digest"])
+    return hashlib.sha256(canonical_json(subject).encode()).hexdigest()
+
+
+def opening(
+    step_id: str, generation: int, inputs: Mapping[str, JSON], shown: Mapping[str, JSON], now: datetime
+) -> Fact:
+    """The fact that opens a gate.
+
+    Args:
+        step_id: The gate's step.
+        generation: How many gates the step had before, plus one.
+        inputs: The step's `with`, rendered, in clear; only a digest of its subject is kept.
+        shown: The same, masked.
+        now: The time.
+    """
+    expires = inputs.get("expires")
+    data: dict[str, JSON] = {
+        "step": step_id,
+        "generation": generation,
+        "message": shown.get("message") or "",
+        "subject_digest": subject_digest(inputs.get("subject")),
+        "subject": _shown_subject(shown.get("subject")),
+        "quorum": inputs.get("quorum") or 1,
+        "approvers": list(inputs.get("approvers") or ()),
+        "expires": (now + timedelta(seconds=expires)).isoformat() if expires else None,
+        "on_expire": inputs.get("on_expire") or "reject",
+    }
+    return Fact(Kind.APPROVAL_OPENED, data, time=now)
+
+
+def gate_facts(state: ExecutionState, now: datetime) -> list[Fact]:
+    """The facts that follow for the gates: requests decided or refused, gates closed."""
+    facts: list[Fact] = []
+    for request in state.requests.values():
+        found = _answer(request, state, now)
+        facts += found
+        state = fold_facts(found, state, 0)
+    for gate in state.open_gates:
+        found = _closing(gate, state, now)
+        facts += found
+        state = fold_facts(found, state, 0)
+    return facts
+
+
+def next_expiry(state: ExecutionState) -> datetime | None:
+    """When the next open gate expires, None when none does."""
+    return min((gate.expires for gate in state.open_gates if gate.expires), default=None)
+
+
+def _answer(request: Request, state: ExecutionState, now: datetime) -> list[Fact]:
+    if request.what != "decision":
+        return [_refusal(request, f"this version can't do '{request.what}'", now)]
+    step_id, decision = str(request.data.get("step", "")), request.data.get("decision")
+    gate = state.open_gate(step_id)
+    if decision not in DECISIONS:
+        return [_refusal(request, "a decision is approve or reject", now)]
+    if gate is None:
+        return [_refusal(request, f"no gate '{step_id}' is open", now)]
+    wanted = request.data.get("subject_digest")
+    if wanted and wanted != gate.subject_digest:
+        return [_refusal(request, "the decision is about another subject than the gate's", now)]
+    if gate.expires and gate.expires <= request.at:
+        return [_refusal(request, "the gate had expired", now)]
+    data = {
+        "step": step_id,
+        "generation": gate.generation,
+        "decision": decision,
+        "comment": str(request.data.get("comment") or ""),
+        "subject_digest": gate.subject_digest,
+        "request": request.id,
+    }
+    return [Fact(Kind.DECIDED, data, actor=Actor(request.actor.name, None), time=now)]
+
+
+def _closing(gate: Gate, state: ExecutionState, now: datetime) -> list[Fact]:
+    rejected = next((found for found in gate.decisions if found.decision == "reject"), None)
+    if rejected is not None:
+        reason = f"rejected by {rejected.by.name}" + (f": {rejected.comment}" if rejected.comment else "")
+        return _close(gate, state, now, "rejected", StepStatus.FAILED, reason, rejected)
+    approvals = [found for found in gate.decisions if found.decision == "approve"]
+    if len({found.by.name for found in approvals}) >= gate.quorum:
+        return _close(gate, state, now, "approved", StepStatus.SUCCESS, "", approvals[-1])
+    if state.cancel is not None:
+        return _close(gate, state, now, "cancelled", StepStatus.CANCELLED, "the run was cancelled", None)
+    if gate.expires is not None and gate.expires <= now:
+        reason = f"nobody decided until {gate.expires.isoformat(timespec='seconds')}"
+        return _close(gate, state, now, "expired", StepStatus.FAILED, reason, None)
+    return []
+
+
+def _close(
+    gate: Gate,
+    state: ExecutionState,
+    now: datetime,
+    outcome: str,
+    status: StepStatus,
+    reason: str,
+    decision: Decision | None,
+) -> list[Fact]:
+    step = state.step(gate.step)
+    closed = {"step": gate.step, "generation": gate.generation, "outcome": outcome, "reason": reason}
+    finished: dict[str, JSON] = {
+        "step": gate.step,
+        "attempt": step.attempt,
+        "engine": step.engine,
+        "status": status.value,
+    }
+    if status is StepStatus.FAILED:
+        finished["error"] = {"type": outcome, "message": reason, "exit_code": None, "tail": ""}
+    if status is StepStatus.CANCELLED:
+        finished["reason"] = reason
+    if decision is not None:
+        finished["outputs"] = {
+            "decision": decision.decision,
+            "by": decision.by.name,
+            "comment": decision.comment,
+        }
+        word = "Approved" if decision.decision == "approve" else "Rejected"
+        finished["summary"] = f"{word} by {decision.by.name}"
+    return [
+        Fact(Kind.APPROVAL_CLOSED, closed, actor=decision.by if decision else ENGINE, time=now),
+        Fact(Kind.STEP_FINISHED, finished, time=now),
+    ]
+
+
+def _refusal(request: Request, reason: str, now: datetime) -> Fact:
+    return Fact(Kind.REFUSED, {"request": request.id, "reason": reason, "by": request.actor.name}, time=now)
+
+
+def _shown_subject(subject: JSON) -> JSON:
+    text = canonical_json(subject)
+    return subject if len(text) <= LONGEST_SUBJECT_CHARACTERS else f"{text[:LONGEST_SUBJECT_CHARACTERS]}…"

@@ -1,0 +1,61 @@
+"""How a run would end if it closed now, and why."""
+
+from prefect_wfexec.engine.outline import Outline
+from prefect_wfexec.journal.state import ExecutionState, StepState
+from prefect_wfexec.status import RunStatus, StepStatus
+
+OUTCOME_UNKNOWN = "outcome_unknown"
+PLATFORM_FAULTS = frozenset({OUTCOME_UNKNOWN, "internal", "supervisor", "journal", "unreachable"})
+"""Error types that are a fault of ours, of Prefect or of the machine: the run ends in Error, not in Failed."""
+REFUSALS = frozenset({"rejected", "expired"})
+
+
+def outcome(outline: Outline, state: ExecutionState) -> tuple[RunStatus, str]:
+    """The status the run has if it closes now, and the reason in words, empty for a success."""
+    if state.cancel is not None:
+        return _cancelled(state)
+    failed = [state.step(step_id) for step_id in state.failed if counts_as_failed(outline, state, step_id)]
+    if not failed:
+        return RunStatus.SUCCEEDED, ""
+    failed.sort(key=_ended)
+    for status, belongs in (
+        (RunStatus.ERROR, lambda step: _fault_type(step) in PLATFORM_FAULTS),
+        (RunStatus.FAILED, lambda step: _fault_type(step) not in REFUSALS),
+        (RunStatus.APPROVAL_REJECTED, lambda _step: True),
+    ):
+        for step in failed:
+            if belongs(step):
+                return status, _reason(step)
+    raise AssertionError("unreachable: the last row takes every step")
+
+
+def counts_as_failed(outline: Outline, state: ExecutionState, step_id: str) -> bool:
+    """Whether the step failed and nothing says that the run goes on all the same."""
+    step = outline.steps.get(step_id)
+    status = state.step(step_id).status
+    if status is StepStatus.CANCELLED:
+        return True
+    return status is StepStatus.FAILED and (step is None or step.on_failure != "continue")
+
+
+def _cancelled(state: ExecutionState) -> tuple[RunStatus, str]:
+    by = state.cancel.actor.name if state.cancel else ""
+    unknown = [step.id for step in state.steps.values() if _fault_type(step) == OUTCOME_UNKNOWN]
+    if unknown:
+        return RunStatus.TERMINATION_FAILED, f"cancelled by {by}; what '{unknown[0]}' left behind is unknown"
+    return RunStatus.TERMINATED, f"cancelled by {by}"
+
+
+def _ended(step: StepState) -> float:
+    return step.ended.timestamp() if step.ended else 0.0
+
+
+def _fault_type(step: StepState) -> str:
+    return step.fault.type if step.fault else ""
+
+
+def _reason(step: StepState) -> str:
+    if step.fault is None:
+        return f"step '{step.id}' {step.status.value.lower()}"
+    message = next((line.strip() for line in step.fault.message.splitlines() if line.strip()), step.fault.type)
+    return f"step '{step.id}': {message}"

@@ -1,0 +1,76 @@
+"""Keeps Prefect's picture of a run up to date in the background, so that no step waits for it."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from prefect_wfexec.definition.model import Workflow
+from prefect_wfexec.engine.flow_run import FlowRunPicture
+from prefect_wfexec.engine.progress import progress_markdown, run_status
+from prefect_wfexec.journal.state import ExecutionState
+from prefect_wfexec.steps.base import Artifact
+
+PROGRESS_EVERY_SECONDS = 2.0
+LONGEST_GOODBYE_SECONDS = 30.0
+
+
+class Painter:
+    """Writes states and pages in order, and the progress page at most every two seconds."""
+
+    def __init__(self, picture: FlowRunPicture) -> None:
+        self._picture = picture
+        self._jobs: asyncio.Queue[Callable[[], Awaitable[None]] | None] = asyncio.Queue()
+        self._latest: tuple[Workflow, ExecutionState] | None = None
+        self._painted: ExecutionState | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._work())
+
+    def changed(self, workflow: Workflow, state: ExecutionState) -> None:
+        """The run moved on."""
+        self._latest = (workflow, state)
+        status = run_status(state)
+        self._jobs.put_nowait(lambda: self._picture.show_status(status))
+
+    def page(self, page: Artifact) -> None:
+        self._jobs.put_nowait(lambda: self._picture.artifact(page.key, page.markdown, page.description))
+
+    def job(self, make: Callable[[], Awaitable[None]]) -> None:
+        self._jobs.put_nowait(make)
+
+    async def finish(self) -> None:
+        """Write what is still to be written, within a bound: a picture never keeps a run from ending."""
+        if self._task is None:
+            return
+        self._jobs.put_nowait(None)
+        task, self._task = self._task, None
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(task, LONGEST_GOODBYE_SECONDS)
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        next_progress = loop.time()
+        while True:
+            wait = max(0.0, next_progress - loop.time()) if self._is_stale else None
+            try:
+                job = await asyncio.wait_for(self._jobs.get(), wait)
+            except TimeoutError:
+                await self._paint_progress()
+                next_progress = loop.time() + PROGRESS_EVERY_SECONDS
+                continue
+            if job is None:
+                break
+            await job()
+        await self._paint_progress()
+
+    @property
+    def _is_stale(self) -> bool:
+        return self._latest is not None and self._latest[1] is not self._painted
+
+    async def _paint_progress(self) -> None:
+        if self._latest is None or not self._is_stale:
+            return
+        workflow, state = self._latest
+        self._painted = state
+        await self._picture.artifact("progress", progress_markdown(workflow, state), "How far the run is")

@@ -1,0 +1,94 @@
+"""The step list as text: how far a run is, with icons, durations and result lines."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from prefect_wfexec.definition.model import Step, Workflow
+from prefect_wfexec.journal.facts import utc_now
+from prefect_wfexec.journal.state import ExecutionState, StepState
+from prefect_wfexec.status import RunStatus, StepStatus
+
+RULE = "─" * 37
+
+
+def shown_status(step: Step, state: ExecutionState) -> StepStatus:
+    """The status a person sees: Waiting rather than Pending when something the step needs is at work."""
+    current = state.step(step.id)
+    if current.status is StepStatus.PENDING:
+        busy = {StepStatus.RUNNING, StepStatus.WAITING}
+        if any(state.step(need).status in busy for need in step.needs):
+            return StepStatus.WAITING
+    return current.status
+
+
+def run_status(state: ExecutionState) -> RunStatus:
+    """The run's status as its journal tells it."""
+    if state.closed is not None:
+        return state.closed.status
+    if state.cancel is not None:
+        return RunStatus.TERMINATING
+    if not state.engines:
+        return RunStatus.PENDING
+    is_busy = any(step.status is StepStatus.RUNNING for step in state.steps.values())
+    if state.open_gates and not is_busy:
+        return RunStatus.APPROVAL_PENDING
+    return RunStatus.RUNNING
+
+
+def duration_text(seconds: float | None) -> str:
+    """A duration as in the step list: `12s`, `4m 32s`, `1h 5m`."""
+    if seconds is None:
+        return ""
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    if hours:
+        return f"{hours}h {minutes}m"
+    return f"{minutes}m {rest}s" if minutes else f"{rest}s"
+
+
+def step_seconds(step: StepState, now: datetime) -> float | None:
+    """How long a step has worked, all attempts together; None before it started."""
+    if step.started is None:
+        return None
+    running = (now - step.started).total_seconds() if step.ended is None and step.retry_at is None else 0.0
+    return step.active_seconds + max(0.0, running)
+
+
+def progress_lines(workflow: Workflow, state: ExecutionState, now: datetime | None = None) -> Iterator[str]:
+    """The numbered step list, result lines below."""
+    now = now or utc_now()
+    width = max((len(step.name) for step in workflow.steps), default=0)
+    digits = len(str(len(workflow.steps)))
+    for place, step in enumerate(workflow.steps, 1):
+        current, status = state.step(step.id), shown_status(step, state)
+        words = _words(current, status, now)
+        yield f"{place:>{digits}}. {step.name:<{width}} {status.icon} {words}".rstrip()
+        note = result_line(current, status)
+        if note:
+            yield f"{' ' * digits}  └─ {note}"
+
+
+def _words(step: StepState, status: StepStatus, now: datetime) -> str:
+    if status in {StepStatus.SKIPPED, StepStatus.CANCELLED, StepStatus.PENDING, StepStatus.WAITING}:
+        seconds = step_seconds(step, now) if status is StepStatus.CANCELLED else None
+        return " ".join(part for part in (status.value, duration_text(seconds)) if part)
+    retried = f" (attempt {step.attempt})" if step.attempt > 1 else ""
+    failed = " ← FAILED" if status is StepStatus.FAILED else ""
+    return f"{duration_text(step_seconds(step, now))}{retried}{failed}"
+
+
+def result_line(step: StepState, status: StepStatus) -> str:
+    """The one line below a step: what it did, why it was skipped, what it waits for."""
+    if status is StepStatus.FAILED and step.fault is not None:
+        return next((line for line in step.fault.message.splitlines() if line.strip()), step.fault.type)
+    if status is StepStatus.WAITING and step.retry_at is not None:
+        return f"attempt {step.attempt} failed, next at {step.retry_at.isoformat(timespec='seconds')}"
+    return step.summary or step.reason
+
+
+def progress_markdown(workflow: Workflow, state: ExecutionState) -> str:
+    """The page for Prefect's UI."""
+    status = run_status(state)
+    lines = "\n".join(line.replace("```", "ʼʼʼ") for line in progress_lines(workflow, state))
+    reason = f"\n\n{state.closed.reason}" if state.closed and state.closed.reason else ""
+    return f"**{workflow.name}**: {status.value}{reason}\n\n```text\nStep Progress\n{RULE}\n{lines}\n```\n"

@@ -1,0 +1,40 @@
+"""Starting a run in this process."""
+
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from prefect_wfexec.definition.model import JSON, Workflow
+from prefect_wfexec.engine.compiler import compile_workflow
+from prefect_wfexec.engine.context import PARAMETER, RunContext
+from prefect_wfexec.engine.flow_run import run_name, tags_for
+from prefect_wfexec.engine.session import Session, session
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.objects import FlowRun
+    from prefect.flows import Flow
+
+
+async def create_run(
+    client: "PrefectClient", workflow: Workflow, inputs: dict[str, JSON], context: RunContext
+) -> tuple["Flow[..., Any]", "FlowRun"]:
+    """The flow and a new run of it, in history from now on."""
+    from prefect.states import Pending
+
+    flow = compile_workflow(workflow)
+    flow_run = await client.create_flow_run(
+        flow,
+        parameters={**inputs, PARAMETER: context.as_text()},
+        tags=sorted(tags_for(context.triggered_by, context.user)),
+        name=run_name(uuid4()),
+        state=Pending(),
+    )
+    return flow, flow_run
+
+
+async def execute_here(flow: "Flow[..., Any]", flow_run: "FlowRun", watching: Session) -> None:
+    """Run a flow run to its end in this process; how it ended stands in its journal."""
+    from prefect.flow_engine import run_flow_async
+
+    with session(watching):
+        await run_flow_async(flow, flow_run=flow_run, parameters=flow_run.parameters, return_type="state")

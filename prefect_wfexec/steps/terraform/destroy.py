@@ -1,0 +1,43 @@
+"""terraform.destroy: take down everything a configuration has made."""
+
+from pathlib import Path
+
+from prefect_wfexec.steps.base import StepContext, StepResult, StepType
+from prefect_wfexec.steps.registry import step_type
+from prefect_wfexec.steps.terraform.apply import run_changing
+from prefect_wfexec.steps.terraform.failures import failure
+from prefect_wfexec.steps.terraform.models import ApplyOutputs, DestroyInputs
+from prefect_wfexec.steps.terraform.opening import open_session, require_declared, variable_files
+from prefect_wfexec.steps.terraform.places import configuration_folder
+from prefect_wfexec.steps.terraform.plan import read_plan
+from prefect_wfexec.steps.terraform.session import Session
+from prefect_wfexec.steps.terraform.summaries import done_summary
+
+
+@step_type("terraform.destroy", changes_infrastructure=True)
+class Destroy(StepType):
+    """Destroys everything in the state; with nothing in it there is nothing to do, and that succeeds."""
+
+    Inputs = DestroyInputs
+    Outputs = ApplyOutputs
+
+    async def run(self, context: StepContext) -> StepResult:
+        inputs: DestroyInputs = context.inputs
+        folder = configuration_folder(context, inputs.dir)
+        session = open_session(context, folder, workspace=inputs.workspace, backend=inputs.backend_config)
+        files = variable_files(context, folder, inputs.var_files, inputs.vars)
+        await _preview(context, session, files)
+        finished = await run_changing(context, session, session.lines.destroy(files), "destroy")
+        counts = finished.counts.get("destroy", finished.done)
+        summary = done_summary(counts)
+        return StepResult({"counts": counts, "summary": summary, "values": {}}, summary)
+
+
+async def _preview(context: StepContext, session: Session, files: list[Path]) -> None:
+    """Learn what is secret and whether `vars` fits, before anything is destroyed or a line of it is logged."""
+    saved = context.scratch / "preview.tfplan"
+    argv = session.lines.preview_destroy(saved, files)
+    finished = await session.run_initialised(lambda: session.run(argv, show="errors"))
+    if finished.exit_code != 0:
+        raise failure(context, finished, "plan -destroy")
+    require_declared(await read_plan(context, session, saved, context.inputs.vars), context.inputs.vars)

@@ -1,0 +1,158 @@
+"""One run as its readers see it: the shape of `show`, `run` and `retry`. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect_wfexec.definition.model import Step, Workflow
+from prefect_wfexec.engine.progress import run_status, shown_status, step_seconds
+from prefect_wfexec.journal.state import ExecutionState, Gate
+from prefect_wfexec.status import RunStatus, TriggerKind
+
+JSON = Any
+
+
+@dataclass(frozen=True, slots=True)
+class RunHeader:
+    """What Prefect knows of a run without its journal."""
+
+    id: str
+    name: str
+    workflow: str
+    status: RunStatus
+    triggered_by: str
+    user: str | None
+    triggered_at: datetime | None
+    started: datetime | None
+    ended: datetime | None
+    inputs: Mapping[str, JSON]
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A run: what Prefect knows of it, its definition when it compiles, and its journal, folded."""
+
+    header: RunHeader
+    state: ExecutionState
+    workflow: Workflow | None
+    now: datetime
+
+    @property
+    def status(self) -> RunStatus:
+        """The journal's word once the run is open; what Prefect says before that, or when no engine lives to say more."""
+        if self.state.opened is None:
+            return self.header.status
+        status = run_status(self.state)
+        if not status.is_final and self.header.status.is_final:
+            return self.header.status
+        return status
+
+    @property
+    def started(self) -> datetime | None:
+        return self.state.engines[0].at if self.state.engines else self.header.started
+
+    @property
+    def ended(self) -> datetime | None:
+        if self.state.closed is not None:
+            return self.state.closed.at
+        return self.header.ended if self.status.is_final else None
+
+    @property
+    def duration_seconds(self) -> float | None:
+        if not self.state.segments:
+            return None
+        return self.state.active_seconds(self.ended or self.now)
+
+    @property
+    def elapsed_seconds(self) -> float | None:
+        return ((self.ended or self.now) - self.started).total_seconds() if self.started else None
+
+    def as_json(self) -> dict[str, JSON]:
+        opened = self.state.opened
+        header = self.header
+        return {
+            "id": header.id,
+            "name": header.name,
+            "workflow": opened.workflow if opened else header.workflow,
+            "definition_digest": opened.digest if opened else None,
+            "status": self.status.value,
+            "triggered_by": opened.triggered_by if opened else header.triggered_by,
+            "user": opened.user if opened else header.user,
+            "trigger": self._trigger(),
+            "triggered_at": iso(header.triggered_at),
+            "started": iso(self.started),
+            "ended": iso(self.ended),
+            "duration_seconds": rounded(self.duration_seconds),
+            "elapsed_seconds": rounded(self.elapsed_seconds),
+            "inputs": dict(opened.inputs if opened else header.inputs),
+            "outputs": (self.state.closed.outputs or {}) if self.state.closed else {},
+            "reports": [],
+            "steps": [self._step(step) for step in self.workflow.steps] if self.workflow else [],
+            "gates": [_gate(gate) for gate in self.state.gates],
+            "reason": self.reason,
+        }
+
+    @property
+    def reason(self) -> str:
+        return self.state.closed.reason if self.state.closed else ""
+
+    def _trigger(self) -> dict[str, JSON]:
+        trigger = self.state.opened.trigger if self.state.opened else {}
+        return {
+            "type": trigger.get("type") or TriggerKind.MANUAL.value.lower(),
+            "id": trigger.get("id"),
+            "text": trigger.get("text") or "",
+        }
+
+    def _step(self, step: Step) -> dict[str, JSON]:
+        current = self.state.step(step.id)
+        status = shown_status(step, self.state)
+        return {
+            "id": step.id,
+            "name": step.name,
+            "uses": step.uses,
+            "phase": step.phase,
+            "status": status.value,
+            "attempt": current.attempt,
+            "started": iso(current.first_started),
+            "ended": iso(current.ended) if status.is_final else None,
+            "duration_seconds": rounded(step_seconds(current, self.ended or self.now)),
+            "summary": current.summary,
+            "reason": current.reason,
+            "error": current.fault.as_json() if current.fault else None,
+            "outputs": dict(current.outputs),
+            "needs": list(step.needs),
+        }
+
+
+def _gate(gate: Gate) -> dict[str, JSON]:
+    return {
+        "step": gate.step,
+        "generation": gate.generation,
+        "status": gate.outcome or "open",
+        "subject_digest": gate.subject_digest,
+        "quorum": gate.quorum,
+        "approvers": list(gate.approvers),
+        "expires": iso(gate.expires),
+        "decisions": [
+            {
+                "decision": found.decision,
+                "by": found.by.name,
+                "verified_by": found.by.verified_by,
+                "comment": found.comment,
+                "at": iso(found.at),
+            }
+            for found in gate.decisions
+        ],
+    }
+
+
+def iso(moment: datetime | None) -> str | None:
+    """A time as ISO 8601 in UTC."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
+
+
+def rounded(seconds: float | None) -> float | None:
+    """Seconds, to the millisecond."""
+    return None if seconds is None else round(seconds, 3)

@@ -1,0 +1,47 @@
+"""The run a person means: by id or by its `wfr_…` name."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from prefect_wfexec.errors import UsageError
+from prefect_wfexec.journal.journal import Journal
+from prefect_wfexec.journal.keys import find_keys
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.objects import FlowRun
+
+
+async def find_run(client: "PrefectClient", name_or_id: str) -> "FlowRun":
+    """The flow run.
+
+    Raises:
+        UsageError: there is none, or more than one.
+    """
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        return await client.read_flow_run(UUID(name_or_id))
+    except ObjectNotFound:
+        found = []
+    except ValueError:
+        found = await client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=[name_or_id])), limit=2
+        )
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"more than one run is named '{name_or_id}'", hint="give the run's id", code="ambiguous-run")
+    raise UsageError(f"there is no run '{name_or_id}'", hint="see `wfexec history`", code="unknown-run")
+
+
+async def read_journal(client: "PrefectClient", flow_run: "FlowRun") -> Journal:
+    """The run's journal, read and folded; checked with the key when this process has it.
+
+    Raises:
+        JournalError: it can't be trusted.
+    """
+    journal = Journal(client, flow_run.id, await find_keys(client))
+    await journal.catch_up()
+    return journal

@@ -1,0 +1,192 @@
+"""Past and present runs, as a list: from Prefect's own columns, tags and labels; no journal is read."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from prefect_wfexec.engine.flow_run import TAG
+from prefect_wfexec.errors import UsageError
+from prefect_wfexec.status import RunStatus, TriggerKind, run_status_named, state_names_of
+from prefect_wfexec.views.execution import iso, rounded
+from prefect_wfexec.views.load import header_of
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.objects import FlowRun
+
+PAGE = 200
+_SPAN = re.compile(r"(\d+)([hdwm])")
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1), "m": timedelta(minutes=1)}
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryFilter:
+    """What the list is narrowed to; None leaves a column alone."""
+
+    status: RunStatus | None = None
+    triggered_by: TriggerKind | None = None
+    workflow: str | None = None
+    user: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    search: str | None = None
+    limit: int = 50
+
+
+async def load_history(client: "PrefectClient", wanted: HistoryFilter) -> list[dict[str, Any]]:
+    """The rows, newest first."""
+    known = await _workflow_flows(client)
+    rows: list[dict[str, Any]] = []
+    offset = 0
+    while len(rows) < wanted.limit:
+        runs = await _page(client, wanted, known, offset)
+        names = await _flow_names(client, {run.flow_id for run in runs})
+        rows += [row for row in (_row(run, names) for run in runs) if _matches(row, wanted)]
+        offset += PAGE
+        if len(runs) < PAGE:
+            break
+    return rows[: wanted.limit]
+
+
+def parse_moment(text: str, now: datetime) -> datetime:
+    """A moment: `24h`, `7d`, `30d` ago, or an ISO 8601 date or time; without a zone it is UTC.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    span = _SPAN.fullmatch(text.strip())
+    if span:
+        return now - int(span[1]) * _UNITS[span[2]]
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(f"'{text}' is no date", hint="write 24h, 7d, 30d or a date such as 2030-01-31") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def parse_status(text: str) -> RunStatus | None:
+    """A status by any of its words; None for `All`.
+
+    Raises:
+        UsageError: there is no such status.
+    """
+    if text.strip().lower() == "all":
+        return None
+    status = run_status_named(text)
+    if status is None:
+        raise UsageError(f"there is no status '{text}'", hint=f"one of: {', '.join(RunStatus)}")
+    return status
+
+
+def parse_trigger(text: str) -> TriggerKind | None:
+    """A kind of trigger, case ignored; None for `All`.
+
+    Raises:
+        UsageError: there is no such kind.
+    """
+    if text.strip().lower() == "all":
+        return None
+    for kind in TriggerKind:
+        if kind.value.lower() == text.strip().lower():
+            return kind
+    raise UsageError(f"there is no trigger '{text}'", hint=f"one of: {', '.join(TriggerKind)}")
+
+
+async def _workflow_flows(client: "PrefectClient") -> list[UUID]:
+    """Deployments of workflows: their runs belong in the list before any engine has tagged them."""
+    found: list[UUID] = []
+    offset = 0
+    while True:
+        page = await client.read_deployments(limit=PAGE, offset=offset)
+        found += [one.id for one in page if _is_workflow(one.parameter_openapi_schema)]
+        offset += PAGE
+        if len(page) < PAGE:
+            return found
+
+
+def _is_workflow(schema: Any) -> bool:
+    properties = (schema or {}).get("properties") if isinstance(schema, dict) else None
+    return any("x-wfexec" in value for value in (properties or {}).values() if isinstance(value, dict))
+
+
+async def _page(
+    client: "PrefectClient", wanted: HistoryFilter, deployments: Iterable[UUID], offset: int
+) -> list["FlowRun"]:
+    from prefect.client.schemas.filters import (
+        FlowFilter,
+        FlowFilterName,
+        FlowRunFilter,
+        FlowRunFilterExpectedStartTime,
+        FlowRunFilterState,
+        FlowRunFilterStateName,
+    )
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    narrowed = FlowRunFilter()
+    if wanted.status is not None:
+        names = sorted(state_names_of(wanted.status))
+        narrowed.state = FlowRunFilterState(name=FlowRunFilterStateName(any_=names))
+    if wanted.since or wanted.until:
+        narrowed.expected_start_time = FlowRunFilterExpectedStartTime(after_=wanted.since, before_=wanted.until)
+    flows = FlowFilter(name=FlowFilterName(any_=[wanted.workflow])) if wanted.workflow else None
+    members = await client.read_flow_runs(
+        flow_filter=flows,
+        flow_run_filter=narrowed,
+        sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+        limit=PAGE,
+        offset=offset,
+    )
+    known = set(deployments)
+    return [run if TAG in run.tags or run.deployment_id in known else _other(run) for run in members]
+
+
+def _other(run: "FlowRun") -> "FlowRun":
+    """A run that is no workflow's, marked so that its row is left out while the page keeps its length."""
+    return run.model_copy(update={"tags": ["wfexec-other"]})
+
+
+async def _flow_names(client: "PrefectClient", ids: set[UUID]) -> dict[UUID, str]:
+    from prefect.client.schemas.filters import FlowFilter, FlowFilterId
+
+    if not ids:
+        return {}
+    flows = await client.read_flows(flow_filter=FlowFilter(id=FlowFilterId(any_=list(ids))), limit=PAGE)
+    return {flow.id: flow.name for flow in flows}
+
+
+def _row(run: "FlowRun", names: dict[UUID, str]) -> dict[str, Any] | None:
+    if "wfexec-other" in run.tags or "wfexec-cleanup" in run.tags:
+        return None
+    header = header_of(run, names.get(run.flow_id, ""))
+    labels = run.labels or {}
+    duration = labels.get("wfexec.duration_seconds")
+    if duration is None and run.start_time is not None:
+        duration = run.estimated_run_time.total_seconds()
+    return {
+        "id": header.id,
+        "name": header.name,
+        "workflow": header.workflow,
+        "status": header.status.value,
+        "triggered_by": header.triggered_by,
+        "user": header.user,
+        "triggered_at": iso(header.triggered_at),
+        "started": iso(header.started),
+        "duration_seconds": rounded(float(duration)) if duration is not None else None,
+        "reports": int(labels.get("wfexec.reports") or 0),
+    }
+
+
+def _matches(row: dict[str, Any] | None, wanted: HistoryFilter) -> bool:
+    if row is None:
+        return False
+    if wanted.status is not None and row["status"] != wanted.status.value:
+        return False
+    if wanted.triggered_by is not None and row["triggered_by"] != wanted.triggered_by.value:
+        return False
+    if wanted.user is not None and row["user"] != wanted.user:
+        return False
+    text = " ".join(str(value) for value in row.values() if value is not None).lower()
+    return wanted.search is None or wanted.search.lower() in text

@@ -1,0 +1,73 @@
+"""Executions read from Prefect: the flow run, its journal and the definition it pinned."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from prefect_wfexec.definition.diagnostics import DefinitionError
+from prefect_wfexec.definition.loader import load_text
+from prefect_wfexec.definition.model import Workflow
+from prefect_wfexec.engine.context import PARAMETER
+from prefect_wfexec.journal.facts import utc_now
+from prefect_wfexec.journal.journal import Journal
+from prefect_wfexec.journal.state import ExecutionState
+from prefect_wfexec.status import RunStatus, TriggerKind, run_status_of_state
+from prefect_wfexec.steps.registry import catalog
+from prefect_wfexec.views.execution import Execution, RunHeader
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.objects import FlowRun
+
+
+async def load_execution(client: "PrefectClient", flow_run: "FlowRun", journal: Journal) -> Execution:
+    """The run with everything its journal says."""
+    name = await flow_name(client, flow_run.flow_id)
+    return Execution(header_of(flow_run, name), journal.state, pinned_workflow(journal.state), utc_now())
+
+
+def pinned_workflow(state: ExecutionState) -> Workflow | None:
+    """The definition the run was opened with; None before that, or when this version can't read it."""
+    if state.opened is None:
+        return None
+    path = Path(state.opened.path) if state.opened.path else None
+    try:
+        return load_text(state.opened.definition, path, catalog())
+    except DefinitionError:
+        return None
+
+
+async def flow_name(client: "PrefectClient", flow_id: UUID) -> str:
+    return (await client.read_flow(flow_id)).name
+
+
+def header_of(flow_run: "FlowRun", workflow: str) -> RunHeader:
+    """What Prefect knows of a run."""
+    state = flow_run.state
+    status = run_status_of_state(state.type.value, state.name) if state else RunStatus.PENDING
+    return RunHeader(
+        id=str(flow_run.id),
+        name=flow_run.name,
+        workflow=workflow,
+        status=status,
+        triggered_by=_triggered_by(flow_run),
+        user=_tagged(flow_run, "user:"),
+        triggered_at=flow_run.created or flow_run.expected_start_time,
+        started=flow_run.start_time,
+        ended=flow_run.end_time,
+        inputs={key: value for key, value in flow_run.parameters.items() if key != PARAMETER},
+    )
+
+
+def _triggered_by(flow_run: "FlowRun") -> str:
+    tagged = _tagged(flow_run, "trigger:")
+    for kind in TriggerKind:
+        if tagged == kind.value.lower():
+            return kind.value
+    created_by = flow_run.created_by
+    is_schedule = flow_run.auto_scheduled or (created_by is not None and created_by.type == "SCHEDULE")
+    return TriggerKind.SCHEDULE.value if is_schedule else TriggerKind.MANUAL.value
+
+
+def _tagged(flow_run: "FlowRun", prefix: str) -> str | None:
+    return next((tag.removeprefix(prefix) for tag in sorted(flow_run.tags) if tag.startswith(prefix)), None)

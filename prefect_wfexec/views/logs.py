@@ -1,0 +1,153 @@
+"""The log of a run, line by line: stored logs of ended attempts, Prefect's own records of running ones."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
+
+from prefect_wfexec.definition.model import Workflow
+from prefect_wfexec.engine.steplog import moment, read_stored_log
+from prefect_wfexec.engine.task_run_ids import task_run_id
+from prefect_wfexec.errors import EngineError
+from prefect_wfexec.journal.state import Attempt, ExecutionState, StepState
+from prefect_wfexec.runtime.ansi import strip_ansi
+from prefect_wfexec.status import StepStatus
+from prefect_wfexec.steps.base import BlobStore
+from prefect_wfexec.views.execution import iso
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+
+Stream = Literal["all", "output", "errors"]
+PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a step's log."""
+
+    time: datetime
+    step: str
+    attempt: int
+    stream: str
+    message: str
+
+    @property
+    def level(self) -> str:
+        return "WARNING" if self.stream == "stderr" else "INFO"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "time": iso(self.time),
+            "step": self.step,
+            "attempt": self.attempt,
+            "stream": self.stream,
+            "level": self.level,
+            "message": self.message,
+        }
+
+    def is_wanted(self, stream: Stream, search: str | None) -> bool:
+        is_right = {"all": True, "output": self.stream == "stdout", "errors": self.stream == "stderr"}[stream]
+        return is_right and (search is None or search.lower() in self.message.lower())
+
+
+class LogReader:
+    """Reads a run's log, each line once, also while the run goes on."""
+
+    def __init__(self, client: "PrefectClient", run_id: UUID, blobs: BlobStore | None) -> None:
+        self._client = client
+        self._run_id = run_id
+        self._blobs = blobs
+        self._given: dict[tuple[str, int, str], int] = {}
+        self._done: set[tuple[str, int]] = set()
+
+    async def new_lines(
+        self, workflow: Workflow, state: ExecutionState, only_step: str | None = None
+    ) -> AsyncIterator[Line]:
+        """The lines not given before: steps in the order of the definition, attempts in order of time."""
+        for step in workflow.steps:
+            if only_step not in {None, step.id}:
+                continue
+            current = state.step(step.id)
+            for attempt in current.attempts:
+                async for line in self._ended(step.id, attempt):
+                    yield line
+            if current.status is StepStatus.RUNNING:
+                async for line in self._running(current):
+                    yield line
+
+    async def _ended(self, step_id: str, attempt: Attempt) -> AsyncIterator[Line]:
+        if (step_id, attempt.number) in self._done:
+            return
+        self._done.add((step_id, attempt.number))
+        if not attempt.log:
+            # The process died before it could store the log: what reached Prefect is all there is.
+            async for line in self._from_prefect(step_id, attempt.number, attempt.started, attempt.ended):
+                yield line
+            return
+        given = {stream: count for (step, number, stream), count in self._given.items() if (step, number) == (step_id, attempt.number)}
+        for line in await self._stored(step_id, attempt):
+            if given.get(line.stream, 0) > 0:
+                given[line.stream] -= 1
+                continue
+            yield line
+
+    async def _stored(self, step_id: str, attempt: Attempt) -> list[Line]:
+        lost = [str(part["lost"]) for part in attempt.log if "lost" in part]
+        if self._blobs is None:
+            lost.append("the log is encrypted and this process has no key")
+        lines: list[Line] = []
+        if self._blobs is not None:
+            try:
+                lines = [
+                    Line(moment(line), step_id, attempt.number, line.stream, line.message)
+                    for line in await read_stored_log(attempt.log, self._blobs)
+                ]
+            except EngineError as error:
+                lost.append(error.message)
+        return lines + [Line(attempt.ended, step_id, attempt.number, "system", f"log lost: {why}") for why in lost]
+
+    async def _running(self, step: StepState) -> AsyncIterator[Line]:
+        if step.started is None:
+            return
+        async for line in self._from_prefect(step.id, step.attempt, step.started, None):
+            yield line
+
+    async def _from_prefect(
+        self, step_id: str, attempt: int, started: datetime, ended: datetime | None
+    ) -> AsyncIterator[Line]:
+        seen: dict[str, int] = {}
+        async for line in self._records(step_id, attempt, started, ended):
+            seen[line.stream] = seen.get(line.stream, 0) + 1
+            key = (step_id, attempt, line.stream)
+            if seen[line.stream] > self._given.get(key, 0):
+                self._given[key] = seen[line.stream]
+                yield line
+
+    async def _records(
+        self, step_id: str, attempt: int, started: datetime, ended: datetime | None
+    ) -> AsyncIterator[Line]:
+        from prefect.client.schemas.filters import LogFilter, LogFilterTaskRunId, LogFilterTimestamp
+        from prefect.client.schemas.sorting import LogSort
+
+        wanted = LogFilter(
+            task_run_id=LogFilterTaskRunId(any_=[task_run_id(self._run_id, step_id)]),
+            timestamp=LogFilterTimestamp(after_=started, before_=ended),
+        )
+        offset = 0
+        while True:
+            page = await self._client.read_logs(wanted, limit=PAGE, offset=offset, sort=LogSort.TIMESTAMP_ASC)
+            for record in page:
+                stream = record.name.rpartition(".")[2]
+                if stream in {"stdout", "stderr", "system"}:
+                    for text in record.message.split("\n"):
+                        yield Line(record.timestamp.astimezone(UTC), step_id, attempt, stream, text)
+            offset += PAGE
+            if len(page) < PAGE:
+                return
+
+
+def plain(line: Line) -> str:
+    """The line as text for a terminal or file: no escape sequences."""
+    return strip_ansi(line.message)

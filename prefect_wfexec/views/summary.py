@@ -1,0 +1,120 @@
+"""The execution summary: what is printed at the end of a run. Pure text."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from prefect_wfexec.definition.model import Step
+from prefect_wfexec.engine.progress import RULE, duration_text, progress_lines, step_seconds
+from prefect_wfexec.journal.state import StepState
+from prefect_wfexec.status import RunStatus, StepStatus
+from prefect_wfexec.views.execution import Execution
+
+LONGEST_ERROR_LINES = 30
+
+
+def summary_text(execution: Execution) -> str:
+    """The whole summary: header, steps, terraform's and the workflow's outputs, error details."""
+    parts = [_header(execution), _steps(execution)]
+    parts += list(_terraform(execution))
+    parts += list(_outputs(execution))
+    parts += list(_errors(execution))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def status_text(status: RunStatus) -> str:
+    """The status as the summary says it: `Completed ✓` for Succeeded."""
+    word = "Completed" if status is RunStatus.SUCCEEDED else status.value
+    return f"{word} {status.icon}".rstrip()
+
+
+def _header(execution: Execution) -> str:
+    view = execution.as_json()
+    rows = {
+        "Workflow": view["workflow"],
+        "Run ID": view["name"],
+        "Status": status_text(execution.status),
+        "Duration": duration_text(execution.duration_seconds) or "-",
+        "Triggered": view["trigger"]["text"] or view["triggered_by"],
+    }
+    lines = [f"{name + ':':<10} {value}" for name, value in rows.items()]
+    if execution.reason:
+        lines.append(f"{'Reason:':<10} {execution.reason}")
+    return "\n".join(["Execution Summary", *lines])
+
+
+def _steps(execution: Execution) -> str:
+    if execution.workflow is None:
+        return ""
+    retried = any(step.attempt > 1 for step in execution.state.steps.values())
+    title = "Step Progress (Retried)" if retried else "Step Progress"
+    return "\n".join([title, RULE, *progress_lines(execution.workflow, execution.state, execution.now)])
+
+
+def _terraform(execution: Execution) -> Iterator[str]:
+    if execution.workflow is None:
+        return
+    for step in execution.workflow.steps:
+        current = execution.state.step(step.id)
+        if step.uses not in {"terraform.apply", "terraform.destroy"} or current.status is not StepStatus.SUCCESS:
+            continue
+        counts = current.outputs.get("counts") or {}
+        word = "Apply" if step.uses == "terraform.apply" else "Destroy"
+        changed = ", ".join(
+            f"{counts.get(key, 0)} {said}"
+            for key, said in (("add", "added"), ("change", "changed"), ("destroy", "destroyed"))
+        )
+        lines = ["Terraform Output", f"{word} complete! Resources: {changed}."]
+        values = current.outputs.get("values") or {}
+        if isinstance(values, Mapping) and values:
+            lines += ["Outputs:", *(f"{name} = {_value(value)}" for name, value in values.items())]
+        yield "\n".join(lines)
+
+
+def _outputs(execution: Execution) -> Iterator[str]:
+    closed = execution.state.closed
+    if closed is not None and closed.outputs:
+        yield "Outputs\n" + json.dumps(closed.outputs, indent=2, ensure_ascii=False)
+
+
+def _errors(execution: Execution) -> Iterator[str]:
+    if execution.workflow is None:
+        return
+    for step in execution.workflow.steps:
+        current = execution.state.step(step.id)
+        if current.status is StepStatus.FAILED and current.fault is not None:
+            yield _error(execution, step, current)
+
+
+def _error(execution: Execution, step: Step, current: StepState) -> str:
+    fault = current.fault
+    assert fault is not None
+    lines = ["Error Details", f"Step: {step.name}", f"Status: {current.status.value}"]
+    lines.append(f"Duration: {duration_text(step_seconds(current, execution.now))}")
+    if fault.exit_code is not None:
+        lines.append(f"Exit Code: {fault.exit_code}")
+    lines += ["Error:", *_indented(fault.message)]
+    if fault.tail and fault.tail.strip() not in fault.message:
+        lines += ["Last output:", *_indented(fault.tail)]
+    lines += ["Actions:", *(f"  {action}" for action in _actions(execution, step))]
+    return "\n".join(lines)
+
+
+def _actions(execution: Execution, step: Step) -> list[str]:
+    name = execution.header.name
+    actions = [f"[View Full Log] wfexec logs {name} --step {step.id}", f"[Retry Step]    wfexec retry {name}"]
+    if step.allow_skip:
+        actions.append(f"[Skip Step]     wfexec skip {name} --step {step.id} --reason …")
+    return actions
+
+
+def _indented(text: str) -> list[str]:
+    lines = text.strip("\n").splitlines()
+    if len(lines) > LONGEST_ERROR_LINES:
+        cut = len(lines) - LONGEST_ERROR_LINES
+        lines = [f"… {cut} lines above", *lines[-LONGEST_ERROR_LINES:]]
+    return [f"  {line}" for line in lines]
+
+
+def _value(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,46 @@
+"""Looks at the process table, for tests that nothing is left behind."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+DEADLINE_SECONDS = 60.0
+
+
+def wait_until(condition: Callable[[], object], what: str = "it") -> None:
+    """Wait for a condition, up to a deadline that no working program meets."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen in time"
+        time.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return text.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def processes_with(text: str) -> list[int]:
+    """The pids of living processes whose environment or arguments hold the text, this one aside."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit() or int(folder.name) == os.getpid():
+            continue
+        try:
+            content = (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if text.encode() in content and is_alive(int(folder.name)):
+            found.append(int(folder.name))
+    return found
+
+
+def python(script: str, *arguments: str) -> tuple[str, ...]:
+    """The command that runs a script quickly."""
+    return (sys.executable, "-I", "-S", "-c", script, *arguments)

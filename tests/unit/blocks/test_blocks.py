@@ -1,0 +1,62 @@
+"""The block types, saved on and loaded from a real Prefect server."""
+
+from importlib.metadata import entry_points
+
+import pytest
+from pydantic import ValidationError
+
+import prefect_wfexec.blocks as blocks
+from prefect_wfexec.blocks import MissingBlock, SlackBot, load_block
+from prefect_wfexec.steps.slack import BLOCK_SLUG, BLOCK_TYPE_NAME
+
+
+def test_prefect_finds_the_blocks_as_a_collection() -> None:
+    found = [point.value for point in entry_points(group="prefect.collections") if point.name == "prefect_wfexec"]
+    assert found == ["prefect_wfexec.blocks"]
+
+
+def test_what_is_exported_is_there() -> None:
+    assert sorted(blocks.__all__) == blocks.__all__
+    assert all(hasattr(blocks, name) for name in blocks.__all__)
+
+
+def test_the_step_looks_for_the_type_that_the_block_is() -> None:
+    assert SlackBot.get_block_type_slug() == BLOCK_SLUG
+    assert SlackBot.get_block_type_name() == BLOCK_TYPE_NAME
+
+
+def test_the_form_in_prefect_explains_every_field() -> None:
+    schema = SlackBot.model_json_schema()
+    assert all(field["title"] and field["description"] for field in schema["properties"].values())
+    assert schema["secret_fields"] == ["token"]
+    assert SlackBot.get_description()
+    assert "SlackBot(token=" in (SlackBot.get_code_example() or "")
+
+
+def test_the_token_is_not_shown() -> None:
+    assert "xoxb" not in repr(SlackBot(token="xoxb-1"))
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("https://slack.com/api", "https://slack.com/api/"), ("http://x/api/", "http://x/api/")]
+)
+def test_the_address_ends_with_a_slash(given: str, kept: str) -> None:
+    assert SlackBot(token="t", base_url=given).base_url == kept
+
+
+def test_an_address_that_is_none_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        SlackBot(token="t", base_url="slack.com/api")
+
+
+async def test_a_saved_block_is_loaded(api) -> None:
+    await SlackBot(token="xoxb-1").asave("for-loading", overwrite=True)
+    loaded = await load_block(SlackBot, "for-loading")
+    assert (loaded.token.get_secret_value(), loaded.base_url) == ("xoxb-1", "https://slack.com/api/")
+
+
+async def test_a_block_nobody_saved_is_missing(api) -> None:
+    with pytest.raises(MissingBlock, match=r"no Slack Bot \(wfexec\) block 'nobody' is saved") as caught:
+        await load_block(SlackBot, "nobody")
+    assert caught.value.name == "nobody"
+    assert caught.value.hint
