@@ -5,9 +5,9 @@ from pathlib import Path
 
 from prefect_wfexec.cli.output import DONE, WRONG_USE, note, say, say_json
 from prefect_wfexec.definition.diagnostics import Diagnostic
-from prefect_wfexec.definition.graph import graph_json, mermaid, text_tree
-from prefect_wfexec.definition.json_schema import json_schema
+from prefect_wfexec.definition.drawing import graph_json, mermaid, text_graph
 from prefect_wfexec.definition.loader import check_definition, load_definition
+from prefect_wfexec.definition.schema import json_schema
 from prefect_wfexec.steps.registry import catalog
 
 ENDINGS = {".yaml", ".yml"}
@@ -55,5 +55,5 @@ def graph(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json(graph_json(workflow))
     else:
-        say(mermaid(workflow) if arguments.format == "mermaid" else text_tree(workflow))
+        say(mermaid(workflow) if arguments.format == "mermaid" else text_graph(workflow))
     return DONE

@@ -4,9 +4,9 @@ import argparse
 from importlib.metadata import PackageNotFoundError, version
 
 from prefect_wfexec.cli.output import DONE, FAILED, say, say_json
+from prefect_wfexec.errors import Unreachable
 from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.operations.diagnosis import Finding, api_findings, local_findings
-from prefect_wfexec.errors import Unreachable
 
 _MARK = {"ok": "✓", "warning": "!", "error": "✗"}
 

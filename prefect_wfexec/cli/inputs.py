@@ -22,7 +22,8 @@ def parse_inputs(workflow: Workflow, pairs: Sequence[str]) -> dict[str, JSON]:
     unknown = [name for name in given if name not in declared]
     if unknown:
         known = f"it has {join_names(list(declared))}" if declared else "it has none"
-        raise UsageError(f"workflow '{workflow.name}' has no input {join_names(unknown)}", hint=known, code="unknown-input")
+        words = f"workflow '{workflow.name}' has no input {join_names(unknown)}"
+        raise UsageError(words, hint=known, code="unknown-input")
     missing = [name for name, one in declared.items() if one.required and name not in given]
     if missing:
         raise UsageError(

@@ -45,7 +45,7 @@ class Interrupts:
 
     async def _cancel(self) -> None:
         session = self._watcher.session
-        while session.journal is None:
-            await asyncio.sleep(0.05)
-        await request_cancel(session.journal, self._watcher.user)
+        await session.is_open.wait()
+        if session.journal is not None:
+            await request_cancel(session.journal, self._watcher.user)
         session.wake()

@@ -64,7 +64,7 @@ async def approvals(arguments: argparse.Namespace) -> int:
     _table(
         titles,
         [
-            (row["run"], row["workflow"], row["step"], row["opened"], row["expires"] or "-", row["needs"], row["message"])
+            tuple(row[key] or "-" for key in ("run", "workflow", "step", "opened", "expires", "needs", "message"))
             for row in rows
         ],
     )
@@ -81,7 +81,8 @@ async def audit(arguments: argparse.Namespace) -> int:
     else:
         for entry in view["entries"]:
             for fact in entry["facts"]:
-                say(f"{entry['number']:>5}  {fact['time']}  {fact['kind']:<16} {fact['actor']['name']:<12} {_brief(fact)}")
+                who = fact["actor"]["name"]
+                say(f"{entry['number']:>5}  {fact['time']}  {fact['kind']:<16} {who:<12} {_brief(fact)}")
         words = "verified" if view["verified"] else "NOT VERIFIED"
         keyed = "signatures checked" if view["keyed"] else "signatures not checked: this process has no key"
         say(f"{words}; {keyed}; head {view['head']}")

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from prefect_wfexec.cli.output import DONE, note, say_json_line
 from prefect_wfexec.cli.output import say as say_line
@@ -35,13 +35,16 @@ async def logs(arguments: argparse.Namespace) -> int:
 
 
 async def _download(client: "PrefectClient", arguments: argparse.Namespace) -> None:
-    path = Path(arguments.download)
+    with _opened(Path(arguments.download)) as file:
+        count = await _read(client, arguments, lambda line: file.write(_text(line, arguments.step) + "\n"))
+    note(f"{count} lines written to {arguments.download}")
+
+
+def _opened(path: Path) -> TextIO:
     try:
-        with path.open("w", encoding="utf-8") as file:
-            count = await _read(client, arguments, lambda line: file.write(_text(line, arguments.step) + "\n"))
+        return path.open("w", encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{path} can't be written: {error.strerror}") from error
-    note(f"{count} lines written to {path}")
+        raise UsageError(f"{path} can't be written: {error.strerror}", hint="name another file") from error
 
 
 async def _read(client: "PrefectClient", arguments: argparse.Namespace, take: Callable[[Line], object]) -> int:

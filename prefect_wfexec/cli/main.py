@@ -45,7 +45,8 @@ def run_command(argv: Sequence[str]) -> int:
     as_json = "--json" in argv
     try:
         arguments = make_parser().parse_args(argv)
-        command = getattr(importlib.import_module(f"prefect_wfexec.cli.{_MODULES[arguments.command]}"), arguments.command)
+        module = importlib.import_module(f"prefect_wfexec.cli.{_MODULES[arguments.command]}")
+        command = getattr(module, arguments.command)
         if asyncio.iscoroutinefunction(command):
             for name, value in _PREFECT_QUIET.items():
                 os.environ.setdefault(name, value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from prefect_wfexec.cli.inputs import parse_inputs
 from prefect_wfexec.cli.interrupts import Interrupts
 from prefect_wfexec.cli.output import exit_code_of_run, note, say, say_json
-from prefect_wfexec.cli.watching import Watcher, make_watcher
+from prefect_wfexec.cli.watching import make_watcher
 from prefect_wfexec.definition.diagnostics import DefinitionError
 from prefect_wfexec.definition.loader import load_definition
 from prefect_wfexec.definition.model import Workflow
@@ -54,9 +54,7 @@ def _loaded(path: Path) -> Workflow:
 
 
 async def _ended(client: "PrefectClient", flow_run: "FlowRun") -> Execution:
-    return await load_execution(
-        client, await client.read_flow_run(flow_run.id), await read_journal(client, flow_run)
-    )
+    return await load_execution(client, await client.read_flow_run(flow_run.id), await read_journal(client, flow_run))
 
 
 def _report(execution: Execution, *, as_json: bool) -> int:

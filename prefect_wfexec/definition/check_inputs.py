@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import cel
 
-from prefect_wfexec.definition.diagnostics import did_you_mean, shown
+from prefect_wfexec.definition.diagnostics import TooMany, did_you_mean, shown
 from prefect_wfexec.definition.draft import Draft
 from prefect_wfexec.definition.lenient import read_shape
 from prefect_wfexec.definition.model import JSON, Input
@@ -18,6 +18,8 @@ from prefect_wfexec.errors import join_names
 
 Path = tuple[str | int, ...]
 
+MAX_INPUTS = 200
+MAX_ENUM = 200
 RESERVED = frozenset({"wfexec_context", "self", "return_state", "wait_for"})
 """Names the flow's own signature uses."""
 CEL_WORDS = frozenset({"true", "false", "null", "in"})
@@ -42,6 +44,10 @@ _WANTED = {
 def check_inputs(draft: Draft) -> None:
     """Read every input into the draft."""
     draft.input_names = frozenset(draft.top.inputs)
+    if len(draft.input_names) > MAX_INPUTS:
+        message = f"the workflow has {len(draft.input_names)} inputs; {MAX_INPUTS} are the most"
+        draft.report.error_at_key("too-large", message, ("inputs",), "take fewer, or one of type object")
+        raise TooMany
     for name, data in draft.top.inputs.items():
         path: Path = ("inputs", name)
         is_named = _check_name(draft.report, name, path)
@@ -122,6 +128,10 @@ def _is_pattern(report: Report, raw: RawInput, path: Path) -> bool:
 
 
 def _check_values(report: Report, read: Input, keys: set[str], path: Path) -> None:
+    if len(read.enum) > MAX_ENUM:
+        message = f"the enum has {len(read.enum)} values; {MAX_ENUM} are the most"
+        report.error("bad-enum", message, (*path, "enum"), "use a pattern")
+        return
     for number, value in enumerate(read.enum):
         if not _is_of_type(read, value):
             _report_type(report, read, value, (*path, "enum", number), "a value of the enum")

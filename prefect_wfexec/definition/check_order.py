@@ -5,6 +5,8 @@ from prefect_wfexec.definition.draft import Draft, StepDraft
 from prefect_wfexec.definition.graph import Graph
 from prefect_wfexec.definition.raw import PHASES
 
+MAX_NAMED = 50
+
 
 def resolve_order(draft: Draft) -> None:
     """Resolve every step's `needs`, build the graph, report unknown names and cycles."""
@@ -69,7 +71,8 @@ def _is_later(other: StepDraft, step: StepDraft) -> bool:
 
 def _report_cycle(draft: Draft, cycle: tuple[str, ...]) -> None:
     first = draft.by_id[cycle[0]]
-    circle = " → ".join((*cycle, cycle[0]))
+    named = cycle if len(cycle) <= MAX_NAMED else (*cycle[: MAX_NAMED - 1], "…", cycle[-1])
+    circle = " → ".join((*named, cycle[0]))
     path = (*first.path, "needs") if "needs" in first.keys else first.path
     hint = "each needs the next; take one 'needs' out"
     if any("needs" not in draft.by_id[name].keys for name in cycle):

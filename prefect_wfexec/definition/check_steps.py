@@ -1,10 +1,10 @@
 """Checks of each step by itself: its id, type, `with`, script and options."""
 
 import re
-from collections.abc import Mapping
 
 from prefect_wfexec.definition.check_expressions import EVERYWHERE, Where, check_condition, check_value, references_in
 from prefect_wfexec.definition.check_inputs import CEL_WORDS
+from prefect_wfexec.definition.check_matrix import check_matrix
 from prefect_wfexec.definition.diagnostics import shown, suggest
 from prefect_wfexec.definition.draft import Draft, StepDraft
 from prefect_wfexec.definition.expressions import ExpressionError
@@ -19,7 +19,6 @@ Path = tuple[str | int, ...]
 
 MAX_ID = 64
 MAX_TIMEOUT_SECONDS = 30 * 86400.0
-MAX_COMBINATIONS = 256
 APPLY, PLAN, DEPLOY_PREFIX = "terraform.apply", "terraform.plan", "deploy."
 
 _ID = re.compile(ID_PATTERN, re.ASCII)
@@ -86,7 +85,7 @@ def check_options(draft: Draft, step: StepDraft) -> None:
     if "timeout" in step.keys:
         check_timeout(draft, raw.timeout, (*step.path, "timeout"))
     if "matrix" in step.keys:
-        _check_matrix(draft, step)
+        check_matrix(draft, step)
     if "environments" in step.keys and not raw.environments:
         report.error(
             "bad-value", "'environments' is empty", (*step.path, "environments"), "name them, or remove the key"
@@ -208,38 +207,6 @@ def _check_default_outputs(draft: Draft, step: StepDraft, known: list[str]) -> N
             hint = suggest(name, known, "it gives") if known else "it gives no outputs"
             message = f"{step.label} ({step.uses}) gives no output {shown(name)}"
             draft.report.error_at_key("unknown-output", message, (*step.path, "outputs", name), hint)
-
-
-def _check_matrix(draft: Draft, step: StepDraft) -> None:
-    report = draft.report
-    path = (*step.path, "matrix")
-    if not step.raw.matrix:
-        report.error("bad-matrix", "'matrix' is empty", path, "write matrix: {region: [eu, us]}")
-    combinations = 1
-    for name, values in step.raw.matrix.items():
-        if isinstance(values, str):
-            if not _is_one_expression(values):
-                report.error("bad-matrix", f"'{name}' must be a list", (*path, name), f"write {name}: [{values[:40]}]")
-            continue
-        combinations *= max(1, len(values))
-        if not values:
-            report.error("bad-matrix", f"'{name}' is empty", (*path, name), "list its values")
-        for number, value in enumerate(values):
-            if isinstance(value, list | Mapping) or value is None:
-                message = "a value of a matrix is text, a number or a boolean"
-                report.error("bad-matrix", message, (*path, name, number))
-            elif value in values[:number]:
-                report.error("bad-matrix", f"{shown(value)} stands twice in '{name}'", (*path, name, number))
-    if combinations > MAX_COMBINATIONS:
-        report.error("bad-matrix", f"the matrix has {combinations} combinations; {MAX_COMBINATIONS} are the most", path)
-
-
-def _is_one_expression(text: str) -> bool:
-    try:
-        parts = split_template(text)
-    except ExpressionError:
-        return True  # reported with the other expressions
-    return len(parts) == 1 and isinstance(parts[0], Expression)
 
 
 def _check_cleanup(draft: Draft, step: StepDraft) -> None:

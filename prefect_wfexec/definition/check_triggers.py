@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from prefect_wfexec.definition.check_expressions import Where, check_condition, check_value
@@ -108,9 +109,14 @@ def _check_schedule(draft: Draft, raw: RawSchedule, data: Mapping[str, JSON], pa
     if "interval" in raw.model_fields_set and raw.interval < SHORTEST_INTERVAL_SECONDS:
         report.error("bad-schedule", "'interval' must be 1m or more", (*path, "interval"))
     if "timezone" in raw.model_fields_set and not _is_timezone(raw.timezone):
-        hint = suggest(raw.timezone, available_timezones()) if len(raw.timezone) < 60 else ""
+        hint = suggest(raw.timezone, _timezones()) if len(raw.timezone) < 60 else ""
         hint = hint if hint.startswith("did") else "write it like Europe/Berlin or UTC"
         report.error("bad-timezone", f"{shown(raw.timezone)} is no time zone", (*path, "timezone"), hint)
+
+
+@cache
+def _timezones() -> tuple[str, ...]:
+    return tuple(sorted(available_timezones()))
 
 
 def _is_timezone(name: str) -> bool:
@@ -152,7 +158,7 @@ def _check_inputs(draft: Draft, raw: RawTrigger, path: Path) -> None:
         word = "input" if len(missing) == 1 else "inputs"
         draft.report.error_at_key(
             "missing-input",
-            f"the trigger gives no value for the required {word} {join_names(missing)}",
+            f"the trigger gives no value for the required {word} {join_names(missing[:10])}",
             path,
             "add it under the trigger's 'inputs', or give it a default",
         )

@@ -72,7 +72,7 @@ class DefinitionError(UsageError):
         super().__init__(f"{where} has {len(errors)} errors{first}", hint="'wfexec validate' prints all of them")
 
 
-class TooMany(Exception):  # noqa: N818 - no error: checking stops, and what was found is told
+class TooMany(Exception):
     """So much is wrong that looking further helps nobody."""
 
 

@@ -15,7 +15,7 @@ import cel
 from prefect_wfexec.definition import reasons
 from prefect_wfexec.definition.functions import ALL, LIBRARY, library_function
 from prefect_wfexec.definition.model import JSON
-from prefect_wfexec.definition.references import NOTHING, Reference, References, merge, references_of
+from prefect_wfexec.definition.references import MACROS, NOTHING, Reference, References, merge, references_of
 from prefect_wfexec.definition.templates import (
     MAX_BYTES,
     OPEN,
@@ -174,7 +174,8 @@ class _Compiled:
 def _compiled(expression: str) -> _Compiled:
     if len(expression.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise too_long(expression)
-    _refuse_deep(expression)
+    if len(expression) > MAX_NESTING:
+        _refuse_deep(expression)
     try:
         program = cel.compile(expression)
     except BaseException as fault:
@@ -195,7 +196,7 @@ def _refuse_deep(expression: str) -> None:
     deepest_macro = 0
     tokens = tokenize(expression)
     for position, token in enumerate(tokens):
-        if token.kind == "name" and references_of(expression).calls and _opens_macro(tokens, position):
+        if token.kind == "name" and _opens_macro(tokens, position):
             macros += 1
             macro_depths.append(depth)
             deepest_macro = max(deepest_macro, len(macro_depths))
@@ -218,8 +219,6 @@ def _refuse_deep(expression: str) -> None:
 
 
 def _opens_macro(tokens: Any, position: int) -> bool:
-    from prefect_wfexec.definition.references import MACROS
-
     return tokens[position].text in MACROS and position + 1 < len(tokens) and tokens[position + 1].is_mark("(")
 
 

@@ -7,6 +7,8 @@ from prefect_wfexec.definition.support import unsupported
 
 __all__ = ["Graph", "unsupported"]
 
+MAX_CYCLES = 20
+
 
 class Graph:
     """Steps and what each needs. Ancestors are bit sets: a thousand steps cost about a millisecond.
@@ -61,10 +63,10 @@ class Graph:
         return frozenset(one for number, one in enumerate(self.ids) if self._ancestors[number] >> own & 1)
 
     def cycles(self) -> list[tuple[str, ...]]:
-        """One circle of each knot, as the steps in the order they need each other, the first not repeated."""
+        """One circle of each knot, at most 20: the steps in the order they need each other, the first not repeated."""
         left = set(range(len(self.ids))) - set(self._order)
-        found = []
-        while cycle := self._cycle_in(left):
+        found: list[tuple[str, ...]] = []
+        while len(found) < MAX_CYCLES and (cycle := self._cycle_in(left)):
             found.append(tuple(self.ids[number] for number in cycle))
             left = self._without(left, cycle)
         return found

@@ -83,6 +83,8 @@ def _tidy(schema: Any) -> Any:
     if not isinstance(schema, Mapping):
         return schema
     tidy = {key: _tidy(value) for key, value in schema.items() if key not in {"title", "default"}}
+    if "patternProperties" in tidy:
+        tidy.setdefault("additionalProperties", False)
     if isinstance(schema.get("properties"), Mapping):
         tidy["properties"] = {key: _tidy(value) for key, value in schema["properties"].items()}
     return tidy

@@ -32,10 +32,12 @@ class Services(Protocol):
 
     run: RunInfo
     masker: Masker
-    blobs: BlobStore
     folder: Path
     commands: Commands
     digest_key: bytes
+
+    @property
+    def blobs(self) -> BlobStore: ...
 
     async def secrets(self, names: frozenset[str]) -> dict[str, JSON]: ...
 
@@ -190,8 +192,7 @@ class Attempt:
             outputs=stored,
             values=result.outputs,
             artifacts=tuple(
-                Artifact(page.key, self._mask(page.markdown), self._mask(page.description))
-                for page in result.artifacts
+                Artifact(page.key, self._mask(page.markdown), self._mask(page.description)) for page in result.artifacts
             ),
         )
 

@@ -6,6 +6,7 @@ read the exit code and log tail it left.
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,6 +76,10 @@ class Commands:
         self._supervisor = supervisor
         self._folder = folder
         self._secrets = secrets
+
+    def forget_all(self) -> None:
+        """Remove the traces of a run that has ended."""
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def trace(self, step: str, attempt: int) -> Trace:
         return Trace(self._folder, step, attempt)

@@ -99,6 +99,4 @@ def _context_parameter(workflow: Workflow) -> inspect.Parameter:
         description="Filled in by what starts the run; leave it as it is.",
         json_schema_extra=extra,
     )
-    return inspect.Parameter(
-        PARAMETER, inspect.Parameter.KEYWORD_ONLY, default="{}", annotation=Annotated[str, field]
-    )
+    return inspect.Parameter(PARAMETER, inspect.Parameter.KEYWORD_ONLY, default="{}", annotation=Annotated[str, field])

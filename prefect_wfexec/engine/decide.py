@@ -1,7 +1,7 @@
 """What to do next: a pure function of the folded state. It says what starts and what is skipped, and does neither."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -121,7 +121,7 @@ class Decider:
         attempt = state.step(step.id).attempt + 1
         return Fact(Kind.STEP_STARTED, {"step": step.id, "attempt": attempt, "engine": self.engine}, time=now)
 
-    def _finish_failed(self, step: Step, state: ExecutionState, now: datetime, fault: dict[str, object]) -> Fact:
+    def _finish_failed(self, step: Step, state: ExecutionState, now: datetime, fault: Mapping[str, object]) -> Fact:
         data = {
             "step": step.id,
             "attempt": state.step(step.id).attempt + 1,

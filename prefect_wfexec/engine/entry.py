@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from prefect_wfexec.definition.support import unsupported
 from prefect_wfexec.definition.model import Workflow
+from prefect_wfexec.definition.support import unsupported
 from prefect_wfexec.engine.context import PARAMETER, read_context
 from prefect_wfexec.engine.engine import Engine
 from prefect_wfexec.engine.fencing import Superseded

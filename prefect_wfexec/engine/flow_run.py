@@ -1,4 +1,4 @@
-"""The flow run as Prefect shows it: state, name, tags, labels and artifacts. A picture of the journal, never its source."""
+"""The flow run as Prefect shows it: state, name, tags, labels, pages. A picture of the journal, never its source."""
 
 import logging
 from collections.abc import Awaitable, Mapping

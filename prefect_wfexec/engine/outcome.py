@@ -8,6 +8,7 @@ OUTCOME_UNKNOWN = "outcome_unknown"
 PLATFORM_FAULTS = frozenset({OUTCOME_UNKNOWN, "internal", "supervisor", "journal", "unreachable"})
 """Error types that are a fault of ours, of Prefect or of the machine: the run ends in Error, not in Failed."""
 REFUSALS = frozenset({"rejected", "expired"})
+_SEVERITY = {RunStatus.APPROVAL_REJECTED: 0, RunStatus.FAILED: 1, RunStatus.ERROR: 2}
 
 
 def outcome(outline: Outline, state: ExecutionState) -> tuple[RunStatus, str]:
@@ -18,15 +19,16 @@ def outcome(outline: Outline, state: ExecutionState) -> tuple[RunStatus, str]:
     if not failed:
         return RunStatus.SUCCEEDED, ""
     failed.sort(key=_ended)
-    for status, belongs in (
-        (RunStatus.ERROR, lambda step: _fault_type(step) in PLATFORM_FAULTS),
-        (RunStatus.FAILED, lambda step: _fault_type(step) not in REFUSALS),
-        (RunStatus.APPROVAL_REJECTED, lambda _step: True),
-    ):
-        for step in failed:
-            if belongs(step):
-                return status, _reason(step)
-    raise AssertionError("unreachable: the last row takes every step")
+    worst = max(failed, key=lambda step: _SEVERITY[_status_of(step)])
+    return _status_of(worst), _reason(worst)
+
+
+def _status_of(step: StepState) -> RunStatus:
+    """What the failure of this step alone makes of the run."""
+    kind = _fault_type(step)
+    if kind in PLATFORM_FAULTS:
+        return RunStatus.ERROR
+    return RunStatus.APPROVAL_REJECTED if kind in REFUSALS else RunStatus.FAILED
 
 
 def counts_as_failed(outline: Outline, state: ExecutionState, step_id: str) -> bool:

@@ -6,6 +6,8 @@ from functools import cached_property
 
 from prefect_wfexec.definition.model import Step, Workflow
 
+RESUMABLE_TYPES = frozenset({"approval", "wait"})
+
 
 @dataclass(frozen=True)
 class Outline:
@@ -25,6 +27,11 @@ class Outline:
             for need in step.needs:
                 found[need].append(step.id)
         return {step_id: tuple(ids) for step_id, ids in found.items()}
+
+    @cached_property
+    def resumable(self) -> frozenset[str]:
+        """Steps that any engine may carry on where another left them: nothing is done twice by them."""
+        return frozenset(step.id for step in self.workflow.steps if step.uses in RESUMABLE_TYPES)
 
     @cached_property
     def _bits(self) -> dict[str, int]:

@@ -89,6 +89,6 @@ def result_line(step: StepState, status: StepStatus) -> str:
 def progress_markdown(workflow: Workflow, state: ExecutionState) -> str:
     """The page for Prefect's UI."""
     status = run_status(state)
-    lines = "\n".join(line.replace("```", "ʼʼʼ") for line in progress_lines(workflow, state))
+    lines = "\n".join(line.replace("```", "` ` `") for line in progress_lines(workflow, state))
     reason = f"\n\n{state.closed.reason}" if state.closed and state.closed.reason else ""
     return f"**{workflow.name}**: {status.value}{reason}\n\n```text\nStep Progress\n{RULE}\n{lines}\n```\n"

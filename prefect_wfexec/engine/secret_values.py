@@ -1,5 +1,6 @@
 """Values of Prefect Secret blocks, loaded when a step starts and never stored."""
 
+import contextlib
 import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -41,10 +42,8 @@ def strings_in(value: JSON) -> list[str]:
     if isinstance(value, str):
         found = [value]
         if value[:1] in {"{", "["}:
-            try:
+            with contextlib.suppress(ValueError, RecursionError):
                 found += strings_in(json.loads(value))
-            except (ValueError, RecursionError):
-                pass
         return found
     if isinstance(value, dict):
         return [text for item in value.values() for text in strings_in(item)]

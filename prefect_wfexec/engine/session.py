@@ -1,5 +1,6 @@
 """What a process that runs a flow itself hands to the engine: who watches, and who started the run."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,12 +27,14 @@ class Session:
         on_log: Called with (step id, stream, masked text).
         journal: The engine's journal, once it is open.
         wake: Makes the engine look at the journal at once; may be called from any thread.
+        is_open: Set once the journal is open.
     """
 
     on_facts: OnFacts = lambda _workflow, _state, _facts: None
     on_log: OnLog = lambda _step, _stream, _text: None
     journal: "Journal | None" = None
     wake: Callable[[], None] = field(default=lambda: None)
+    is_open: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 _current: ContextVar[Session | None] = ContextVar("wfexec_session", default=None)

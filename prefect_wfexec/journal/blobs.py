@@ -82,9 +82,7 @@ class Blobs:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         try:
-            packed = AESGCM(self._keys.blobs).decrypt(
-                stored[:NONCE_BYTES], stored[NONCE_BYTES:], self._run_id.bytes
-            )
+            packed = AESGCM(self._keys.blobs).decrypt(stored[:NONCE_BYTES], stored[NONCE_BYTES:], self._run_id.bytes)
         except InvalidTag:
             raise EngineError(
                 f"blob {ref.blob[:12]} of run {self._run_id} can't be opened with this key",

@@ -43,7 +43,7 @@ def read_entry(run_id: str, number: int, text: str, keys: Keys | None) -> Entry:
         facts = tuple(Fact.from_json(fact) for fact in body["facts"])
         return Entry(number, str(body["id"]), facts, keyed, digest, str(body["prev"]))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return Entry(number, "", (), False, digest, "")
+        return Entry(number, "", (), keyed=False, digest=digest, prev="")
 
 
 def _matches(run_id: str, number: int, body: dict[str, Any], mac: object, keys: Keys) -> bool:

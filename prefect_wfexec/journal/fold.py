@@ -91,9 +91,7 @@ def _noted(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
     return _with_engine(state, str(engine_id), lambda engine: replace(engine, last_fact=fact.time))
 
 
-def _with_engine(
-    state: ExecutionState, engine_id: str, change: Callable[[EngineInfo], EngineInfo]
-) -> ExecutionState:
+def _with_engine(state: ExecutionState, engine_id: str, change: Callable[[EngineInfo], EngineInfo]) -> ExecutionState:
     engines = tuple(change(engine) if engine.id == engine_id else engine for engine in state.engines)
     return replace(state, engines=engines)
 
@@ -257,9 +255,7 @@ def _with_step(state: ExecutionState, step: StepState) -> ExecutionState:
 
 
 def _with_gate(state: ExecutionState, gate: Gate) -> ExecutionState:
-    gates = tuple(
-        gate if (old.step, old.generation) == (gate.step, gate.generation) else old for old in state.gates
-    )
+    gates = tuple(gate if (old.step, old.generation) == (gate.step, gate.generation) else old for old in state.gates)
     return replace(state, gates=gates)
 
 

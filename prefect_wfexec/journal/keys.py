@@ -1,5 +1,6 @@
 """The key of journals and blobs, and the keys derived from it."""
 
+import contextlib
 import hashlib
 import hmac
 import secrets
@@ -96,10 +97,8 @@ async def _make_keys(client: "PrefectClient") -> Keys:
         block_type_id=block_type.id,
         block_schema_id=schema.id,
     )
-    try:
+    with contextlib.suppress(ObjectAlreadyExists):
         await client.create_block_document(document)
-    except ObjectAlreadyExists:
-        pass
     keys = await find_keys(client)
     if keys is None:
         raise UsageError(f"the Secret block '{KEY_BLOCK}' can't be read back", code="missing-key")

@@ -53,7 +53,8 @@ def choose_gate(state: ExecutionState, step: str | None, run_name: str) -> Gate:
     decided = next((gate for gate in reversed(state.gates) if step is None or gate.step == step), None)
     if decided is not None:
         detail = f": {decided.reason}" if decided.reason else _by(decided)
-        raise UsageError(f"gate '{decided.step}' of run {run_name} is {decided.outcome} already{detail}", code="decided")
+        words = f"gate '{decided.step}' of run {run_name} is {decided.outcome} already{detail}"
+        raise UsageError(words, code="decided")
     words = f"no open gate '{step}'" if step else "no open gate"
     raise UsageError(f"run {run_name} has {words}", hint="see `wfexec approvals`", code="no-gate")
 

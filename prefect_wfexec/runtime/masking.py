@@ -44,8 +44,7 @@ class Masker:
 
     def mask_rest(self, text: str) -> str:
         """The text without secrets, when its beginning is lost: what may be the rest of a secret is masked too."""
-        broken = self.matcher.broken_start(text)
-        return self.mask(MASK + text[broken:] if broken else text)
+        return StreamMasker(self, covered=self.matcher.broken_start(text)).finish(text)
 
     def mask_value(self, value: object) -> object:
         """A JSON value with every string in it masked, keys included."""
@@ -79,12 +78,16 @@ class StreamMasker:
 
     Only an end that may be the beginning of a secret is held back, so memory does not grow with the text.
     The pieces given back, joined, are what `Masker.mask` makes of the whole.
+
+    Args:
+        masker: Knows the secrets.
+        covered: How many characters at the beginning are masked in any case.
     """
 
-    def __init__(self, masker: Masker) -> None:
+    def __init__(self, masker: Masker, covered: int = 0) -> None:
         self._masker = masker
         self._held = ""
-        self._covered = 0
+        self._covered = covered
         self._behind_mask = False
         self._tail = ""
 

@@ -58,9 +58,13 @@ class Spool:
         self._waiting = 0
         self._compressor = zlib.compressobj(level, zlib.DEFLATED, _GZIP)
         self._in_member = 0
+        self._is_finished = False
 
     def append(self, time: float, stream: str, text: str) -> None:
-        """Add text of one stream; never raises for a disk that is full, see `error`."""
+        """Add text of one stream; never raises for a disk that is full, see `error`; none after `finish`."""
+        if self._is_finished:
+            self.lost += len(text)
+            return
         for start in range(0, len(text), _RECORD_CHARACTERS):
             part = text[start : start + _RECORD_CHARACTERS]
             self._records.append(json.dumps({"t": round(time, 6), "s": stream, "m": part}, separators=(",", ":")))
@@ -102,6 +106,7 @@ class Spool:
 
     def finish(self) -> None:
         """Write what is left; `chunks` and `read_spool` then give everything."""
+        self._is_finished = True
         self._compress()
         self._end_member()
         file, self._file = self._file, None

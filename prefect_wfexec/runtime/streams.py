@@ -53,6 +53,7 @@ class StepOutput:
         self._both = _End(_TAIL_CHARACTERS)
         self._last_stream = ""
         self._has_told_of_loss = False
+        self._is_finished = False
 
     def feed(self, stream: str, data: bytes) -> None:
         """Take bytes of a command's output, cut anywhere."""
@@ -85,12 +86,13 @@ class StepOutput:
             self._coalescer.flush()
 
     def finish(self) -> None:
-        """The step has ended: give out everything and close the spool."""
+        """The step has ended: give out everything and close the spool; what comes later is left out."""
         with self._lock:
             self.command_ended()
-            self._coalescer.finish()
             self._spool.finish()
             self._tell_of_loss()
+            self._coalescer.finish()
+            self._is_finished = True
 
     def stdout_tail(self) -> str:
         """The last 64 KiB of stdout so far, masked, as it was written."""
@@ -115,7 +117,7 @@ class StepOutput:
         self._write(stream, self._stream(stream).settle())
 
     def _write(self, stream: str, text: str) -> None:
-        if not text:
+        if not text or self._is_finished:
             return
         self._stream(stream).is_at_line_start = text.endswith("\n")
         self._spool.append(self._clock(), stream, text)

@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> None:
         signal.signal(number, signal.SIG_IGN)
     _adopt_orphans()
     connection = socket.socket(fileno=int(arguments[0]))
-    connection.set_inheritable(False)  # noqa: FBT003 - the argument has no name
+    connection.set_inheritable(False)
     Server(Channel(connection), int(arguments[1]), _child_wakeup()).serve()
 
 

@@ -118,9 +118,9 @@ class CommandRunner(Protocol):
 class BlobStore(Protocol):
     """Encrypted values that outlive the process."""
 
-    async def put(self, data: bytes) -> BlobRef: ...
+    async def put(self, data: bytes, /) -> BlobRef: ...
 
-    async def get(self, ref: BlobRef) -> bytes:
+    async def get(self, ref: BlobRef, /) -> bytes:
         """The plain bytes.
 
         Raises:

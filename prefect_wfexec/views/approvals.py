@@ -30,7 +30,12 @@ async def load_approvals(client: "PrefectClient") -> list[dict[str, Any]]:
 
 
 async def _live_runs(client: "PrefectClient") -> list["FlowRun"]:
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType, FlowRunFilterTags
+    from prefect.client.schemas.filters import (
+        FlowRunFilter,
+        FlowRunFilterState,
+        FlowRunFilterStateType,
+        FlowRunFilterTags,
+    )
     from prefect.client.schemas.objects import StateType
 
     live = [StateType(name) for name in LIVE_STATES]

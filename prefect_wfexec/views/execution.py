@@ -40,7 +40,7 @@ class Execution:
 
     @property
     def status(self) -> RunStatus:
-        """The journal's word once the run is open; what Prefect says before that, or when no engine lives to say more."""
+        """The journal's word once the run is open; Prefect's before that, and when it ended with no engine's word."""
         if self.state.opened is None:
             return self.header.status
         status = run_status(self.state)

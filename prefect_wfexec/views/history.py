@@ -44,7 +44,8 @@ async def load_history(client: "PrefectClient", wanted: HistoryFilter) -> list[d
     while len(rows) < wanted.limit:
         runs = await _page(client, wanted, known, offset)
         names = await _flow_names(client, {run.flow_id for run in runs})
-        rows += [row for row in (_row(run, names) for run in runs) if _matches(row, wanted)]
+        found = (_row(run, names) for run in runs)
+        rows += [row for row in found if row is not None and _matches(row, wanted)]
         offset += PAGE
         if len(runs) < PAGE:
             break
@@ -179,9 +180,7 @@ def _row(run: "FlowRun", names: dict[UUID, str]) -> dict[str, Any] | None:
     }
 
 
-def _matches(row: dict[str, Any] | None, wanted: HistoryFilter) -> bool:
-    if row is None:
-        return False
+def _matches(row: dict[str, Any], wanted: HistoryFilter) -> bool:
     if wanted.status is not None and row["status"] != wanted.status.value:
         return False
     if wanted.triggered_by is not None and row["triggered_by"] != wanted.triggered_by.value:

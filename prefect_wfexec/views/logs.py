@@ -86,7 +86,8 @@ class LogReader:
             async for line in self._from_prefect(step_id, attempt.number, attempt.started, attempt.ended):
                 yield line
             return
-        given = {stream: count for (step, number, stream), count in self._given.items() if (step, number) == (step_id, attempt.number)}
+        this = (step_id, attempt.number)
+        given = {stream: count for (*key, stream), count in self._given.items() if tuple(key) == this}
         for line in await self._stored(step_id, attempt):
             if given.get(line.stream, 0) > 0:
                 given[line.stream] -= 1

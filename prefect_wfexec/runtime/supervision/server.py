@@ -105,6 +105,7 @@ class Server:
             self._tell({"type": "not_started", "id": request["id"], "kind": error.kind, "detail": error.detail})
             return
         del request["env"]
+        self._forget_unread(request["outcome_file"])
         command = self._commands[request["id"]] = SupervisedCommand(request, spawned, self._announce)
         if request["scratch"]:
             self._scratch.add(request["scratch"])
@@ -112,6 +113,11 @@ class Server:
             {"type": "started", "id": command.id, "pid": command.pid, "started": command.started},
             spawned.shared,
         )
+
+    def _forget_unread(self, path: str | None) -> None:
+        """The next command with the same outcome file shows that the one before has been read."""
+        for command_id in [known for known, (kept, _) in self._unread.items() if kept == path]:
+            del self._unread[command_id]
 
     def _announce(self, command: SupervisedCommand, signal_name: str) -> None:
         self._tell({"type": "signal", "id": command.id, "signal": signal_name, "reason": command.stopped})

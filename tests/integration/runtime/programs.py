@@ -28,6 +28,7 @@ DEAF = """
 import signal, time
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, lambda *_: None)
+open("ready", "w").close()
 print("ready", flush=True)
 while True:
     time.sleep(1)
@@ -44,6 +45,7 @@ if os.fork() == 0:
         time.sleep(1000)
     os._exit(0)
 os.wait()
+open("ready", "w").close()
 print("ready", flush=True)
 if "stay" in sys.argv:
     time.sleep(1000)

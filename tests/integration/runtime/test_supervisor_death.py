@@ -60,7 +60,7 @@ async def test_the_command_is_interrupted_once_and_waited_for(case: Case) -> Non
     task = case.start(python(COUNT_SIGNALS, str(case.count), "1"))
     await case.ready()
     case.kill_supervisor()
-    with pytest.raises(SupervisorError, match="'apply'.*outcome is unknown"):
+    with pytest.raises(SupervisorError, match=r"'apply'.*outcome is unknown"):
         await task
     assert case.count.read_text() == "1 0"
     assert case.written == b"ready\nstate saved\n"

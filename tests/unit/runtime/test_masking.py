@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 from prefect_wfexec.runtime.masking import MASK, Masker
 
 SECRET = 'p@ss w/ord+"1"=ü'
-PEM = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\nzq8+/Ab3dEfGhIjKlMnOpQrStUvWxYz0\n-----END PRIVATE KEY-----\n"
+PEM = """-----BEGIN PRIVATE KEY-----
+MIIEvQIBADANBgkqhkiG9w0BAQEFAASC
+zq8+/Ab3dEfGhIjKlMnOpQrStUvWxYz0
+-----END PRIVATE KEY-----
+"""
 
 texts = st.text(max_size=40) | st.text(alphabet="ab*c", max_size=40)
 secret_lists = st.lists(st.text(min_size=6, max_size=24) | st.text(alphabet="ab*", min_size=6, max_size=12), max_size=4)
@@ -140,6 +144,14 @@ def test_json_values_are_masked_with_their_keys() -> None:
     assert Masker(["hunter22", "hunter2222"]).mask_value(value) == {
         MASK: [1, True, None, f"x {MASK}", {MASK: 1.5, f"{MASK} (2)": 2}]
     }
+
+
+@pytest.mark.parametrize("start", range(18))
+def test_the_rest_of_a_cut_secret_and_the_next_are_hidden(start: int) -> None:
+    text = "hunter22-hunter22\nhunter22-hunter22\n"[start:]
+    hidden = Masker(["hunter22-hunter22"]).mask_rest(text)
+    assert "nter22" not in hidden
+    assert hidden.endswith(f"{MASK}\n")
 
 
 @given(secret=st.text(min_size=8, max_size=40), cut=st.integers(min_value=1))

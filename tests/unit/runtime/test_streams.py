@@ -149,6 +149,15 @@ def test_text_begins_a_line_of_its_own(output: StepOutput, tmp_path: Path) -> No
     assert stored(tmp_path, "stdout") == ["half", "whole"]
 
 
+def test_what_comes_after_the_end_spoils_nothing(output: StepOutput, taken: Taken, tmp_path: Path) -> None:
+    output.feed("stdout", b"in time\n")
+    output.finish()
+    output.system("too late")
+    output.finish()
+    assert taken == [("stdout", "in time")]
+    assert [line.message for line in read_spool(tmp_path / "log.gz")] == ["in time"]
+
+
 def test_a_full_disk_is_told_once_and_stops_nothing(taken: Taken) -> None:
     output = StepOutput(Masker(), Spool(Path("/dev/full")), taken)
     for _ in range(5):

@@ -1,0 +1,10 @@
+"""The quickstart as a Prefect flow: deploy it, serve it, or call it."""
+
+from pathlib import Path
+
+from prefect_wfexec import load_workflow
+
+quickstart = load_workflow(Path(__file__).with_suffix(".yaml"))
+
+if __name__ == "__main__":
+    quickstart()

@@ -1,0 +1,173 @@
+"""The steps an engine runs at this moment, and those that ended but do not stand in the journal yet."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from prefect_wfexec.definition.model import JSON, Step
+from prefect_wfexec.engine.attempt import Attempt, Finish, StopReason
+from prefect_wfexec.engine.lending import Lending
+from prefect_wfexec.engine.session import OnLog
+from prefect_wfexec.engine.task_runs import Sink, run_as_task
+from prefect_wfexec.journal.facts import Fact, Kind, utc_now
+from prefect_wfexec.journal.state import ExecutionState
+from prefect_wfexec.status import StepStatus
+from prefect_wfexec.steps.registry import find_step_type
+
+
+@dataclass(slots=True)
+class _Ended:
+    """An attempt that ended; `recorded` is set once the journal says so."""
+
+    step: Step
+    number: int
+    finish: Finish
+    recorded: "asyncio.Future[None]"
+
+
+class AtWork:
+    """Starts attempts and hands over how they ended.
+
+    Args:
+        engine: The engine's id.
+        flow_run_id: The run.
+        lent: What attempts are lent.
+        wake: Called when something ended.
+        on_log: Told every masked piece of log.
+    """
+
+    def __init__(self, engine: str, flow_run_id: UUID, lent: Lending, wake: Callable[[], None], on_log: OnLog) -> None:
+        self._engine = engine
+        self._flow_run_id = flow_run_id
+        self._lent = lent
+        self._wake = wake
+        self._on_log = on_log
+        self._attempts: dict[str, Attempt] = {}
+        self._ended: dict[str, _Ended] = {}
+        self._tasks: dict[asyncio.Task[None], str] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """The steps at work, sorted."""
+        return sorted(self._attempts)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something ended that the journal does not say yet."""
+        return bool(self._ended)
+
+    def start(self, step: Step, number: int, scope: Mapping[str, JSON]) -> None:
+        """Begin an attempt whose start stands in the journal."""
+        attempt = Attempt(step, number, find_step_type(step.uses), scope, self._lent)
+        self._attempts[step.id] = attempt
+
+        async def work(to_prefect: Sink) -> tuple[StepStatus, str]:
+            def sink(stream: str, text: str) -> None:
+                to_prefect(stream, text)
+                self._on_log(step.id, stream, text)
+
+            attempt.sink = sink
+            finish = await attempt.run()
+            await self.ended(step, number, finish)
+            message = finish.fault["message"] if finish.fault else finish.summary or finish.reason
+            return finish.status, str(message)
+
+        self.spawn(step, number, run_as_task(step, self._flow_run_id, number, work))
+
+    def spawn(self, step: Step, number: int, work: Coroutine[Any, Any, None]) -> None:
+        """Run something for a step; when it raises, the step failed by a fault of ours."""
+        task = asyncio.create_task(work, name=f"wfexec-{step.id}")
+        self._tasks[task] = step.id
+        task.add_done_callback(lambda done: self._task_done(step, number, done))
+
+    def _task_done(self, step: Step, number: int, task: "asyncio.Task[None]") -> None:
+        self._tasks.pop(task, None)
+        fault = None if task.cancelled() else task.exception()
+        if fault is not None:
+            self.failed(step, number, "internal", f"{type(fault).__name__}: {fault}")
+
+    def failed(self, step: Step, number: int, kind: str, message: str) -> None:
+        """A step ended by a fault before its attempt could say so."""
+        fault = {"type": kind, "message": self._lent.masker.mask(message), "exit_code": None, "tail": ""}
+        self._note(step, number, Finish(StepStatus.FAILED, fault=fault))
+
+    async def ended(self, step: Step, number: int, finish: Finish) -> None:
+        """Hand over how an attempt ended, and wait until the journal says it."""
+        await self._note(step, number, finish)
+
+    def _note(self, step: Step, number: int, finish: Finish) -> "asyncio.Future[None]":
+        recorded = asyncio.get_running_loop().create_future()
+        known = self._ended.setdefault(step.id, _Ended(step, number, finish, recorded))
+        self._wake()
+        return known.recorded
+
+    def finishes(self, state: ExecutionState) -> list[Fact]:
+        """The facts that end what ended, as long as the journal holds them to be running here."""
+        facts = []
+        for ended in self._ended.values():
+            current = state.step(ended.step.id)
+            is_ours = current.engine == self._engine and current.attempt == ended.number
+            if is_ours and current.status is StepStatus.RUNNING:
+                facts.append(self._fact(ended, state))
+        return facts
+
+    def settle(self, step_id: str) -> Finish | None:
+        """The journal says how a step ended: let its task run end too; how it ended, if it was ours."""
+        self._attempts.pop(step_id, None)
+        ended = self._ended.pop(step_id, None)
+        if ended is None:
+            return None
+        if not ended.recorded.done():
+            ended.recorded.set_result(None)
+        return ended.finish
+
+    def stop(self, reason: StopReason) -> None:
+        """Ask everything at work to stop."""
+        for attempt in self._attempts.values():
+            attempt.stop(reason)
+
+    async def until_stopped(self) -> None:
+        """Wait until all work has stopped, however often this is cancelled."""
+        while not set(self._attempts) <= set(self._ended):
+            try:
+                await asyncio.wait(list(self._tasks), timeout=0.2)
+            except asyncio.CancelledError:
+                continue
+
+    async def let_go(self) -> None:
+        """Let the task runs end whose last word will not be recorded any more."""
+        for step_id in list(self._ended):
+            self.settle(step_id)
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=10)
+
+    def _fact(self, ended: _Ended, state: ExecutionState) -> Fact:
+        now, finish = utc_now(), ended.finish
+        retry_at = _retry_at(ended, now) if state.cancel is None else None
+        data = {
+            "step": ended.step.id,
+            "attempt": ended.number,
+            "engine": self._engine,
+            "status": finish.status.value,
+            "summary": finish.summary,
+            "reason": finish.reason,
+            "error": finish.fault,
+            "outputs": finish.outputs.shown,
+            "outputs_ref": finish.outputs.ref,
+            "log": list(finish.log),
+            "retry_at": retry_at.isoformat() if retry_at else None,
+        }
+        return Fact(Kind.STEP_FINISHED, {key: value for key, value in data.items() if value}, time=now)
+
+
+def _retry_at(ended: _Ended, now: datetime) -> datetime | None:
+    """When the step is tried again; None when it is not."""
+    finish, policy = ended.finish, ended.step.retry
+    if finish.status is not StepStatus.FAILED or not finish.retryable or ended.number >= policy.attempts:
+        return None
+    if policy.on and (finish.fault or {}).get("type") not in policy.on:
+        return None
+    return now + timedelta(seconds=policy.delay_seconds * policy.backoff ** (ended.number - 1))

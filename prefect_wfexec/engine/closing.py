@@ -1,0 +1,45 @@
+"""The end of a run: its outputs, and the fact that closes it."""
+
+import json
+from typing import Any
+
+from prefect_wfexec.definition.expressions import ExpressionError, render
+from prefect_wfexec.definition.model import JSON
+from prefect_wfexec.engine.fencing import is_current
+from prefect_wfexec.engine.lending import Lending
+from prefect_wfexec.engine.opening import Entered
+from prefect_wfexec.engine.outcome import outcome
+from prefect_wfexec.engine.outline import Outline
+from prefect_wfexec.engine.outputs import store_outputs
+from prefect_wfexec.journal.facts import Fact, Kind
+from prefect_wfexec.journal.state import ExecutionState
+from prefect_wfexec.steps.base import Artifact
+
+
+async def stored_run_outputs(run: Entered, lent: Lending) -> tuple[dict[str, JSON], dict[str, JSON] | None]:
+    """The workflow's outputs as the entry shows them, and where they stand in full; null where there is no value."""
+    values: dict[str, JSON] = {}
+    for name, template in run.workflow.outputs.items():
+        try:
+            values[name] = render(template, run.scopes.scope(lent.journal.state, template))
+        except ExpressionError:
+            values[name] = None
+    stored = await store_outputs(values, (), lent.masker, lent.blobs)
+    return stored.shown, stored.ref
+
+
+def closing_fact(
+    state: ExecutionState, engine: str, outline: Outline, outputs: dict[str, JSON], ref: dict[str, JSON] | None
+) -> list[Fact]:
+    """The fact that closes the run; none when another engine has taken over."""
+    if not is_current(state, engine) or state.closed is not None:
+        return []
+    status, reason = outcome(outline, state)
+    data = {"engine": engine, "status": status.value, "reason": reason, "outputs": outputs, "outputs_ref": ref}
+    return [Fact(Kind.CLOSED, data)]
+
+
+def outputs_page(outputs: dict[str, Any]) -> Artifact:
+    """The outputs as a page for Prefect's UI."""
+    text = json.dumps(outputs, indent=2, ensure_ascii=False).replace("```", "` ` `")
+    return Artifact("outputs", f"```json\n{text}\n```\n", "What the run gave")

@@ -1,0 +1,83 @@
+"""What an engine lends to every attempt: the run's identity, its secrets, blobs and commands, and claims."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prefect_wfexec.definition.model import JSON
+from prefect_wfexec.engine import fencing
+from prefect_wfexec.engine.commands import Commands
+from prefect_wfexec.engine.flow_run import run_name
+from prefect_wfexec.engine.secret_values import load_secrets
+from prefect_wfexec.errors import StepFailed
+from prefect_wfexec.journal.blobs import Blobs
+from prefect_wfexec.journal.facts import Fact, Kind
+from prefect_wfexec.journal.journal import Journal
+from prefect_wfexec.journal.keys import Keys
+from prefect_wfexec.journal.state import ExecutionState
+from prefect_wfexec.runtime.masking import Masker
+from prefect_wfexec.runtime.supervisor import Supervisor
+from prefect_wfexec.steps.base import RunInfo
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.objects import FlowRun
+
+
+class Lending:
+    """One per engine; see `attempt.Services`.
+
+    Args:
+        engine: The engine's id, which claims are made in the name of.
+        client: A Prefect client that stays open.
+        flow_run: The run.
+        workflow: The workflow's name.
+        keys: The key of its journal and blobs.
+        home: Prefect's home, where traces of commands are left.
+    """
+
+    def __init__(
+        self, engine: str, client: "PrefectClient", flow_run: "FlowRun", workflow: str, keys: Keys, home: Path
+    ) -> None:
+        self._engine = engine
+        self._client = client
+        self.masker = Masker()
+        self.journal = Journal(client, flow_run.id, keys)
+        self.blobs = Blobs(client, flow_run.id, keys)
+        self.digest_key = keys.digests
+        self.folder = Path()
+        self.run = RunInfo(
+            id=str(flow_run.id),
+            name=flow_run.name if flow_run.name.startswith("wfr_") else run_name(flow_run.id),
+            workflow=workflow,
+            api_url=str(client.api_url).rstrip("/"),
+        )
+        self.supervisor = Supervisor()
+        traces = home / "wfexec" / "runs" / str(flow_run.id)
+        self.commands = Commands(self.supervisor, traces, lambda: self.masker.secrets)
+
+    async def secrets(self, names: frozenset[str]) -> dict[str, JSON]:
+        """The values of the Secret blocks behind `names`."""
+        return await load_secrets(self._client, names) if names else {}
+
+    async def claim(self, step_id: str, claim: str) -> None:
+        """Put a claim on record before a deed that must not be done twice.
+
+        Raises:
+            StepFailed: it was done, or begun, before.
+            Superseded: a newer engine runs this run.
+        """
+
+        def decide(state: ExecutionState) -> list[Fact]:
+            if not fencing.is_current(state, self._engine):
+                raise fencing.Superseded("a newer engine runs this run")
+            taken = [step.id for step in state.steps.values() if claim in step.claims]
+            if taken:
+                raise StepFailed(
+                    f"this saved plan was used by step '{taken[0]}' already and is never applied twice",
+                    type="plan_used",
+                    hint="plan again, and have the new plan approved",
+                    retryable=False,
+                )
+            return [Fact(Kind.STEP_CLAIMED, {"step": step_id, "claim": claim, "engine": self._engine})]
+
+        await self.journal.append(decide)

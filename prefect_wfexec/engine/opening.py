@@ -1,0 +1,96 @@
+"""Entering a run: pin what it is opened with, or go on from what its journal says."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefect_wfexec.definition.loader import load_text
+from prefect_wfexec.definition.model import JSON, Workflow
+from prefect_wfexec.engine import fencing
+from prefect_wfexec.engine.context import RunContext
+from prefect_wfexec.engine.decide import Decider
+from prefect_wfexec.engine.lending import Lending
+from prefect_wfexec.engine.outline import Outline
+from prefect_wfexec.engine.outputs import load_outputs, value_at
+from prefect_wfexec.engine.scope import Scopes
+from prefect_wfexec.engine.secret_values import strings_in
+from prefect_wfexec.journal.facts import Fact, Kind
+from prefect_wfexec.journal.state import ExecutionState
+from prefect_wfexec.steps.registry import catalog
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A run as an engine found it when it entered."""
+
+    workflow: Workflow
+    scopes: Scopes
+    decider: Decider
+
+
+async def enter_run(
+    engine: str, given: Workflow, inputs: dict[str, JSON], context: RunContext, lent: Lending, *, has_deployment: bool
+) -> Entered | None:
+    """Open the run if nobody has, enter it, and take over what dead engines left; None when it has ended.
+
+    Raises:
+        Superseded: a newer engine entered.
+    """
+    await lent.journal.append(lambda state: _opening(state, given, inputs, context, lent.run.name))
+    await lent.journal.append(fencing.enter(engine))
+    if lent.journal.state.closed is not None:
+        return None
+    workflow = _pinned(given, lent.journal.state)
+    lent.folder = _folder(given, lent.journal.state, has_deployment=has_deployment)
+    outline = Outline(workflow)
+    scopes = Scopes(workflow, outline, lent.run)
+    resumable = outline.resumable
+    await fencing.wait_for_older_engines(lent.journal, engine, lent.commands)
+    await lent.journal.append(lambda state: fencing.unknown_outcomes(state, engine, lent.commands, resumable))
+    await _load_values(lent, scopes)
+    return Entered(workflow, scopes, Decider(outline, scopes, engine))
+
+
+def _opening(
+    state: ExecutionState, workflow: Workflow, inputs: dict[str, JSON], context: RunContext, name: str
+) -> list[Fact]:
+    if state.opened is not None or state.closed is not None:
+        return []
+    path = workflow.path.resolve() if workflow.path else None
+    data = {
+        "definition": workflow.text,
+        "digest": workflow.digest,
+        "workflow": workflow.name,
+        "path": str(path or ""),
+        "folder": str(path.parent if path else Path.cwd()),
+        "inputs": inputs,
+        "trigger": context.trigger,
+        "triggered_by": context.triggered_by.value,
+        "user": context.user,
+        "run_name": name,
+    }
+    return [Fact(Kind.OPENED, data)]
+
+
+def _pinned(given: Workflow, state: ExecutionState) -> Workflow:
+    """The definition the run was opened with, whatever stands in the file by now."""
+    opened = state.opened
+    if opened is None or opened.digest == given.digest:
+        return given
+    return load_text(opened.definition, Path(opened.path) if opened.path else given.path, catalog())
+
+
+def _folder(given: Workflow, state: ExecutionState, *, has_deployment: bool) -> Path:
+    """Where relative paths start: the loaded definition's folder under a deployment, else where the run was opened."""
+    opened = state.opened
+    if has_deployment or opened is None:
+        return given.path.resolve().parent if given.path else Path.cwd()
+    return Path(opened.folder)
+
+
+async def _load_values(lent: Lending, scopes: Scopes) -> None:
+    """Outputs that entries show masked or cut, in clear; their secrets are masked from now on."""
+    for step in lent.journal.state.steps.values():
+        if step.outputs_ref:
+            values, secret = await load_outputs(step.outputs_ref, lent.blobs)
+            scopes.values[step.id] = values
+            lent.masker.add(*(text for path in secret for text in strings_in(value_at(values, path))))

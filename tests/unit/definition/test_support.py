@@ -1,0 +1,57 @@
+"""What compiles but can't be run yet."""
+
+import pytest
+
+from prefect_wfexec.definition.graph import unsupported
+from tests.unit.definition.conftest import Language
+
+
+def found(language: Language, text: str) -> list[str]:
+    return [one.message for one in unsupported(language.load(text), language.catalog)]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("environment: prod\nsteps: [{id: a, run: x}]", "protected environment"),
+        ("concurrency: {key: k}\nsteps: [{id: a, run: x}]", "lock"),
+        ("phases: {build: [{id: a, run: x}]}", "phases"),
+        ("steps: [{id: a, run: x, matrix: {r: [1]}}]", "matrix"),
+        ("steps: [{id: a, run: x, on_failure: ask}]", "on_failure: ask"),
+        ("steps: [{id: a, uses: deploy.later}]", "deploy.later"),
+        ("steps: [{id: a, uses: approval, with: {approvers: [jane]}}]", "named people"),
+        ("steps: [{id: a, uses: approval, with: {quorum: 2}}]", "several people"),
+        ("steps: [{id: a, uses: approval, with: {quorum: '${{ 1 }}'}}]", "several people"),
+        ("steps: [{id: a, uses: approval, with: {policy: p}}]", "policy"),
+        ("steps: [{id: a, uses: approval, with: {notify: [x]}}]", "notification"),
+        ("steps: [{id: a, uses: approval, with: {allow_self: true}}]", "who may approve"),
+        ("steps: [{id: a, uses: approval, with: {fields: {reason: {type: string}}}}]", "fields"),
+    ],
+)
+def test_each_is_named(language: Language, text: str, words: str) -> None:
+    (message,) = found(language, text + "\n")
+    assert words in message
+
+
+def test_environments_of_a_deploy_step(language: Language) -> None:
+    messages = found(language, "steps: [{id: a, uses: deploy.later, environments: [x]}]\n")
+    assert any("several environments" in message for message in messages)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "steps: [{id: a, run: x}]",
+        "triggers: [{id: t, type: manual}]\nsteps: [{id: a, run: x}]",
+        "steps: [{id: a, uses: approval, with: {message: m, subject: s, expires: 4h, quorum: 1, approvers: []}}]",
+        "steps: [{id: a, run: x, cleanup: {uses: call}, allow_skip: true, when: always, on_failure: continue}]",
+    ],
+)
+def test_what_runs_is_not_listed(language: Language, text: str) -> None:
+    assert found(language, text + "\n") == []
+
+
+def test_they_are_diagnostics_at_the_step(language: Language) -> None:
+    workflow = language.load("steps:\n  - {id: a, run: x}\n  - {id: b, run: x, on_failure: ask}\n")
+    (one,) = unsupported(workflow, language.catalog)
+    assert (one.code, one.severity, one.line) == ("not-yet-supported", "error", 5)
