@@ -1,14 +1,17 @@
 """The command line's grammar."""
 
 import argparse
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from prefect_wfexec import __version__
 from prefect_wfexec.errors import UsageError
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises instead of leaving, so that `--json` holds for wrong use too."""
+    """Raises instead of leaving, so that `--json` holds for wrong use too; takes no abbreviated flags."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **options})
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, hint=f"see `{self.prog} --help`")
@@ -97,7 +100,6 @@ def _json(command: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of 1 or more")
+    return int(text)

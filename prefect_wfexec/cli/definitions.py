@@ -3,11 +3,12 @@
 import argparse
 from pathlib import Path
 
-from prefect_wfexec.cli.output import DONE, WRONG_USE, note, say, say_json
+from prefect_wfexec.cli.output import DONE, WRONG_USE, say, say_json
 from prefect_wfexec.definition.diagnostics import Diagnostic
 from prefect_wfexec.definition.drawing import graph_json, mermaid, text_graph
 from prefect_wfexec.definition.loader import check_definition, load_definition
 from prefect_wfexec.definition.schema import json_schema
+from prefect_wfexec.errors import UsageError, join_names
 from prefect_wfexec.steps.registry import catalog
 
 ENDINGS = {".yaml", ".yml"}
@@ -17,6 +18,11 @@ def validate(arguments: argparse.Namespace) -> int:
     """Check every definition named; a folder stands for the definitions in it."""
     known = catalog()
     paths = [found for path in arguments.paths for found in _definitions_at(Path(path))]
+    if not paths:
+        folders = join_names(arguments.paths)
+        raise UsageError(
+            f"there is no definition in {folders}", hint="definitions end in .yaml or .yml", code="nothing"
+        )
     diagnostics = [diagnostic for path in paths for diagnostic in check_definition(path, known)]
     is_valid = not any(diagnostic.severity == "error" for diagnostic in diagnostics)
     if arguments.json:
@@ -33,14 +39,13 @@ def _say(paths: list[Path], diagnostics: list[Diagnostic]) -> None:
     for path in paths:
         if str(path) not in faulty:
             say(f"{path}: valid")
-    if not paths:
-        note("wfexec: no definition found")
 
 
 def _definitions_at(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    return sorted(found for found in path.rglob("*") if found.suffix in ENDINGS and found.is_file())
+    found = (below for below in path.rglob("*") if below.suffix in ENDINGS and below.is_file())
+    return sorted(below for below in found if not any(part[0] == "." for part in below.relative_to(path).parts))
 
 
 def schema(_arguments: argparse.Namespace) -> int:

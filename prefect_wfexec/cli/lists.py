@@ -23,7 +23,7 @@ async def history(arguments: argparse.Namespace) -> int:
         workflow=arguments.workflow,
         user=arguments.user,
         since=parse_moment(arguments.since, now) if arguments.since else None,
-        until=parse_moment(arguments.until, now) if arguments.until else None,
+        until=parse_moment(arguments.until, now, is_end=True) if arguments.until else None,
         search=arguments.search,
         limit=arguments.limit,
     )

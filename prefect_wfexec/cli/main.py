@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
 
 from prefect_wfexec.cli.arguments import make_parser
+from prefect_wfexec.cli.faults import unexpected
 from prefect_wfexec.cli.output import CANCELLED, DONE, exit_code_of_error, report
-from prefect_wfexec.errors import Unreachable, WfexecError
+from prefect_wfexec.errors import WfexecError
 
 _MODULES = {
     "validate": "definitions",
@@ -30,6 +32,7 @@ _MODULES = {
 
 _PREFECT_QUIET = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
     "PREFECT_CLIENT_MAX_RETRIES": "8",
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
 }
@@ -43,6 +46,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 def run_command(argv: Sequence[str]) -> int:
     """Run one command; its exit code."""
     as_json = "--json" in argv
+    # What a terminal's encoding can't show is written as an escape: no run may end over a character.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         arguments = make_parser().parse_args(argv)
         module = importlib.import_module(f"prefect_wfexec.cli.{_MODULES[arguments.command]}")
@@ -63,22 +70,11 @@ def run_command(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return CANCELLED
     except Exception as fault:
-        unreachable = _as_unreachable(fault)
-        if unreachable is None:
+        if os.environ.get("PREFECT_DEBUG_MODE", "").lower() in {"1", "true"}:
             raise
-        report(unreachable, as_json=as_json)
-        return exit_code_of_error(unreachable)
-
-
-def _as_unreachable(fault: BaseException) -> Unreachable | None:
-    """Prefect's API went away in the middle of a command."""
-    httpx = sys.modules.get("httpx")
-    if httpx is not None and isinstance(fault, httpx.TransportError):
-        return Unreachable(
-            f"prefect's API does not answer: {fault or type(fault).__name__}",
-            hint="start it, or set PREFECT_API_URL to one that runs",
-        )
-    return None
+        error = unexpected(fault)
+        report(error, as_json=as_json)
+        return exit_code_of_error(error)
 
 
 if __name__ == "__main__":

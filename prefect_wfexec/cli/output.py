@@ -42,13 +42,18 @@ def note(text: str) -> None:
 
 def say_json(value: Any) -> None:
     """One JSON document on standard output."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=_is_narrow()) + "\n")
     sys.stdout.flush()
 
 
 def say_json_line(value: Any) -> None:
     """One JSON object on a line of its own."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(value, ensure_ascii=_is_narrow()) + "\n")
+
+
+def _is_narrow() -> bool:
+    """Whether standard output can't write every character as it is."""
+    return not (sys.stdout.encoding or "").lower().startswith("utf")
 
 
 def report(error: WfexecError, *, as_json: bool) -> None:

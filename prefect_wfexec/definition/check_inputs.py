@@ -4,8 +4,7 @@ import keyword
 from collections.abc import Mapping
 from functools import lru_cache
 
-import cel
-
+from prefect_wfexec.definition.cel_library import cel
 from prefect_wfexec.definition.diagnostics import TooMany, did_you_mean, shown
 from prefect_wfexec.definition.draft import Draft
 from prefect_wfexec.definition.lenient import read_shape

@@ -51,7 +51,8 @@ def _written_needs(draft: Draft, step: StepDraft) -> tuple[str, ...]:
             step.is_order_known = False
             if name in draft.faulty_ids:
                 continue
-            hint = suggest(name, [one for one in draft.by_id if one != step.id], "the steps are")
+            hint = suggest(name, draft.by_id, "the steps are")
+            hint = "" if hint == f"did you mean '{step.id}'?" else hint
             draft.report.error("unknown-step", f"{step.label} needs {shown(name)}, which does not exist", path, hint)
         elif _is_later(draft.by_id[name], step):
             message = f"{step.label} needs '{name}', which is in the later phase '{draft.by_id[name].phase}'"

@@ -236,7 +236,7 @@ class _Composer:
 
     def _plain(self, text: str, mark: _Mark) -> None:
         value = resolve_plain(text)
-        if isinstance(value, int | float) and loses_digits(text):
+        if type(value) in {int, float} and loses_digits(text):
             self.document.report(
                 "number-changes",
                 f"{shown(text)} is read as the number {value}",

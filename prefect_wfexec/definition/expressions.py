@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import cel
-
 from prefect_wfexec.definition import reasons
+from prefect_wfexec.definition.cel_library import cel
 from prefect_wfexec.definition.functions import ALL, LIBRARY, library_function
 from prefect_wfexec.definition.model import JSON
 from prefect_wfexec.definition.references import MACROS, NOTHING, Reference, References, merge, references_of

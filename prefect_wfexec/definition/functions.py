@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from prefect_wfexec.definition.cel_library import cel
 from prefect_wfexec.definition.references import MACROS
 
 NATIVE = frozenset(
@@ -85,9 +86,7 @@ logging.getLogger("cel").setLevel(logging.CRITICAL)
 @cache
 def library_function(name: str) -> Callable[..., Any]:
     """The function behind a name of `LIBRARY`; what it raises holds no value."""
-    from cel.stdlib import STDLIB_FUNCTIONS
-
-    function = text_of if name == "string" else STDLIB_FUNCTIONS[name]
+    function = text_of if name == "string" else cel.stdlib.STDLIB_FUNCTIONS[name]
 
     def call(*arguments: Any) -> Any:
         try:

@@ -39,7 +39,7 @@ class RawInput(Raw):
 
     type: InputTypeWord = Field("string", description="What kind of value it takes.")
     description: Text = Field("", description="What it is for; shown in the run form.")
-    enum: list[JsonValue] = Field([], description="The values it may have.")
+    enum: list[JsonValue] = Field(default_factory=list, description="The values it may have.")
     default: JsonValue = Field(None, description="Its value when none is given; without one the input is required.")
     pattern: Text = Field("", description="A regular expression that the whole text must match.")
 
@@ -53,7 +53,7 @@ class RawRetry(Raw):
     delay: Annotated[Duration, Field(le=86400)] = Field(0.0, description="How long to wait before the second attempt.")
     backoff: Annotated[float, Field(ge=1, le=10)] = Field(1.0, description="What each further delay is multiplied by.")
     on: list[Annotated[str, Field(pattern=ERROR_TYPE_PATTERN)]] = Field(
-        [], description="The kinds of failure to try again after; all that may be, when empty."
+        default_factory=list, description="The kinds of failure to try again after; all that may be, when empty."
     )
 
 
@@ -80,8 +80,10 @@ class RawDefaults(Raw):
     """Values for every step that does not set its own."""
 
     timeout: Duration = Field(0.0, description="How long a step may take; gates have no default timeout.")
-    retry: RawRetry = Field(RawRetry(), description="For steps that change no infrastructure and are no gates.")
-    env: Env = Field({}, description="Environment variables of every step.")
+    retry: RawRetry = Field(
+        default_factory=RawRetry, description="For steps that change no infrastructure and are no gates."
+    )
+    env: Env = Field(default_factory=dict, description="Environment variables of every step.")
     allow_skip: bool = Field(default=False, description="Whether a person may skip a step.")
     on_failure: OnFailureWord = Field("fail", description="What a failed step means for the run.")
 
@@ -94,26 +96,28 @@ class RawStep(Raw):
         "", min_length=1, max_length=200, description="Its name in lists; made from the id when left out."
     )
     uses: Text = Field("", description="The step type.")
-    with_: dict[str, JsonValue] = Field({}, alias="with", description="The step type's values.")
+    with_: dict[str, JsonValue] = Field(default_factory=dict, alias="with", description="The step type's values.")
     run: Text = Field("", description="A shell script; values reach it through env.")
-    env: Env = Field({}, description="Environment variables of this step.")
+    env: Env = Field(default_factory=dict, description="Environment variables of this step.")
     needs: list[Text] | Text = Field(
-        [], description="The steps that end before this one starts; the step above when left out."
+        default_factory=list, description="The steps that end before this one starts; the step above when left out."
     )
     if_: Text | bool = Field(
         default=True, alias="if", description="An expression; when it is false the step is skipped."
     )
     when: WhenWord = Field("success", description="After which outcome of the steps above it runs.")
     timeout: Duration = Field(0.0, description="How long it may take.")
-    retry: RawRetry = Field(RawRetry(), description="How it is tried again.")
+    retry: RawRetry = Field(default_factory=RawRetry, description="How it is tried again.")
     allow_skip: bool = Field(default=False, description="Whether a person may skip it when it failed.")
     on_failure: OnFailureWord = Field("fail", description="What its failure means for the run.")
-    cleanup: RawCleanup = Field(RawCleanup(), description="What undoes it.")
-    outputs: dict[str, JsonValue] = Field({}, description="Its outputs when it is skipped by hand.")
+    cleanup: RawCleanup = Field(default_factory=RawCleanup, description="What undoes it.")
+    outputs: dict[str, JsonValue] = Field(default_factory=dict, description="Its outputs when it is skipped by hand.")
     matrix: dict[Annotated[str, Field(pattern=ID_PATTERN)], list[JsonValue] | Text] = Field(
-        {}, description="Run the step once for each combination of these values."
+        default_factory=dict, description="Run the step once for each combination of these values."
     )
-    environments: list[Annotated[str, Field(min_length=1)]] = Field([], description="Deploy to each of these in turn.")
+    environments: list[Annotated[str, Field(min_length=1)]] = Field(
+        default_factory=list, description="Deploy to each of these in turn."
+    )
 
 
 class RawWorkflow(Raw):
@@ -124,11 +128,11 @@ class RawWorkflow(Raw):
         "", description="The workflow's name.", json_schema_extra={"pattern": NAME_PATTERN, "maxLength": 100}
     )
     description: Text = Field("", description="What it does.")
-    inputs: dict[str, JsonValue] = Field({}, description="Its parameters.")
+    inputs: dict[str, JsonValue] = Field(default_factory=dict, description="Its parameters.")
     environment: Text = Field("", min_length=1, description="The Target Environment block whose protection rules hold.")
     concurrency: JsonValue = Field(None, description="A lock for the whole run.")
-    triggers: list[JsonValue] = Field([], description="What starts it.")
+    triggers: list[JsonValue] = Field(default_factory=list, description="What starts it.")
     defaults: JsonValue = Field(None, description="Values for every step.")
-    steps: list[JsonValue] = Field([], description="Its steps, in order.")
-    phases: dict[str, JsonValue] = Field({}, description="Its steps by phase, instead of 'steps'.")
-    outputs: dict[str, JsonValue] = Field({}, description="What a run gives.")
+    steps: list[JsonValue] = Field(default_factory=list, description="Its steps, in order.")
+    phases: dict[str, JsonValue] = Field(default_factory=dict, description="Its steps by phase, instead of 'steps'.")
+    outputs: dict[str, JsonValue] = Field(default_factory=dict, description="What a run gives.")

@@ -19,7 +19,9 @@ class RawTrigger(Raw):
         "", description="Its name in the webhook's address.", json_schema_extra={"pattern": TRIGGER_ID_PATTERN}
     )
     type: Text = Field("", description="What kind of trigger it is.")
-    inputs: dict[str, Any] = Field({}, description="Values of the workflow's inputs; expressions may use 'trigger'.")
+    inputs: dict[str, Any] = Field(
+        default_factory=dict, description="Values of the workflow's inputs; expressions may use 'trigger'."
+    )
 
 
 class RawManual(RawTrigger):
@@ -47,10 +49,10 @@ class RawDelivered(RawTrigger):
 class RawGit(RawDelivered):
     """Started by a git server."""
 
-    events: Events = Field([], min_length=1, description="E.g. push, pull_request, release.")
-    branches: Globs = Field([], description="Patterns of branches; all when left out.")
-    tags: Globs = Field([], description="Patterns of tags.")
-    paths: Globs = Field([], description="Patterns of changed files; all when left out.")
+    events: Events = Field(default_factory=list, min_length=1, description="E.g. push, pull_request, release.")
+    branches: Globs = Field(default_factory=list, description="Patterns of branches; all when left out.")
+    tags: Globs = Field(default_factory=list, description="Patterns of tags.")
+    paths: Globs = Field(default_factory=list, description="Patterns of changed files; all when left out.")
 
 
 class RawWebhook(RawDelivered):
@@ -64,7 +66,7 @@ class RawIncident(RawDelivered):
     """Started by an alert."""
 
     provider: Literal["pagerduty", "alertmanager"] = Field("pagerduty", description="Where the alert comes from.")
-    events: Events = Field([], description="Which events; all when left out.")
+    events: Events = Field(default_factory=list, description="Which events; all when left out.")
 
 
 class RawAfterWorkflow(RawTrigger):

@@ -1,7 +1,8 @@
 """The tokens of a CEL expression: enough of the grammar to find names, and never fooled by strings or comments."""
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 _TOKEN = re.compile(
     r"""
@@ -23,33 +24,31 @@ _ESCAPE = re.compile(r"\\(?:[xX]([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]
 _STRING = re.compile(r"([bBrR]*)(\"{3}|'{3}|\"|')(.*)\2", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One token.
 
     Attributes:
         kind: `string`, `number`, `name`, `mark` (an operator or bracket), `quote` (one that is never closed) or
             `other` (a character CEL does not know).
         text: As written.
-        start: Where it begins in the text.
-        end: Where it ends in the text.
     """
 
     kind: str
     text: str
-    start: int
-    end: int
 
     def is_mark(self, mark: str) -> bool:
         return self.kind == "mark" and self.text == mark
 
 
+@lru_cache(maxsize=256)
 def tokenize(expression: str) -> tuple[Token, ...]:
     """The tokens, without space and comments."""
     return tuple(
-        Token(found.lastgroup or "other", found[0], found.start(), found.end())
-        for found in _TOKEN.finditer(expression)
-        if found.lastgroup != "space"
+        [
+            Token(found.lastgroup or "other", found[0])
+            for found in _TOKEN.finditer(expression)
+            if found.lastgroup != "space"
+        ]
     )
 
 

@@ -25,6 +25,7 @@ class _Ended:
     step: Step
     number: int
     finish: Finish
+    at: datetime
     recorded: "asyncio.Future[None]"
 
 
@@ -100,7 +101,7 @@ class AtWork:
 
     def _note(self, step: Step, number: int, finish: Finish) -> "asyncio.Future[None]":
         recorded = asyncio.get_running_loop().create_future()
-        known = self._ended.setdefault(step.id, _Ended(step, number, finish, recorded))
+        known = self._ended.setdefault(step.id, _Ended(step, number, finish, utc_now(), recorded))
         self._wake()
         return known.recorded
 
@@ -145,8 +146,8 @@ class AtWork:
             await asyncio.wait(list(self._tasks), timeout=10)
 
     def _fact(self, ended: _Ended, state: ExecutionState) -> Fact:
-        now, finish = utc_now(), ended.finish
-        retry_at = _retry_at(ended, now) if state.cancel is None else None
+        finish = ended.finish
+        retry_at = _retry_at(ended) if state.cancel is None else None
         data = {
             "step": ended.step.id,
             "attempt": ended.number,
@@ -160,14 +161,14 @@ class AtWork:
             "log": list(finish.log),
             "retry_at": retry_at.isoformat() if retry_at else None,
         }
-        return Fact(Kind.STEP_FINISHED, {key: value for key, value in data.items() if value}, time=now)
+        return Fact(Kind.STEP_FINISHED, {key: value for key, value in data.items() if value}, time=ended.at)
 
 
-def _retry_at(ended: _Ended, now: datetime) -> datetime | None:
+def _retry_at(ended: _Ended) -> datetime | None:
     """When the step is tried again; None when it is not."""
     finish, policy = ended.finish, ended.step.retry
     if finish.status is not StepStatus.FAILED or not finish.retryable or ended.number >= policy.attempts:
         return None
     if policy.on and (finish.fault or {}).get("type") not in policy.on:
         return None
-    return now + timedelta(seconds=policy.delay_seconds * policy.backoff ** (ended.number - 1))
+    return ended.at + timedelta(seconds=policy.delay_seconds * policy.backoff ** (ended.number - 1))

@@ -52,20 +52,27 @@ async def load_history(client: "PrefectClient", wanted: HistoryFilter) -> list[d
     return rows[: wanted.limit]
 
 
-def parse_moment(text: str, now: datetime) -> datetime:
+def parse_moment(text: str, now: datetime, *, is_end: bool = False) -> datetime:
     """A moment: `24h`, `7d`, `30d` ago, or an ISO 8601 date or time; without a zone it is UTC.
+
+    Args:
+        text: What was written.
+        now: The time.
+        is_end: Whether a date alone stands for its end rather than its beginning.
 
     Raises:
         UsageError: it is neither.
     """
-    span = _SPAN.fullmatch(text.strip())
-    if span:
-        return now - int(span[1]) * _UNITS[span[2]]
     try:
+        span = _SPAN.fullmatch(text.strip())
+        if span:
+            return now - int(span[1]) * _UNITS[span[2]]
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+    except (ValueError, OverflowError):
         raise UsageError(f"'{text}' is no date", hint="write 24h, 7d, 30d or a date such as 2030-01-31") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    is_day = len(text.strip()) <= len("2030-01-31")
+    return moment + timedelta(days=1, microseconds=-1) if is_day and is_end else moment
 
 
 def parse_status(text: str) -> RunStatus | None:

@@ -25,9 +25,7 @@ WORDS = """
 a b plan 1 0 -1 1.5 true yes no ~ 3:30 30s 1h '' shell approval terraform.plan terraform.apply wait string integer
 github schedule always ask ${{ ${{inputs.a}} ${{steps.a.outputs.b}} ${{secrets.x}} *x &x !t {{x}} [] {} | > - ? : # %
 """.split()  # noqa: SIM905
-
-
-STEP_KEYS = KEYS[KEYS.index("id") : KEYS.index("retry") + 1] + ["cleanup", "matrix", "outputs", "on_failure"]
+STEP_KEYS = [*KEYS[KEYS.index("id") : KEYS.index("retry") + 1], "cleanup", "matrix", "outputs", "on_failure"]
 
 
 def answers(text: str) -> None:
@@ -77,13 +75,13 @@ def as_yaml(value: object) -> str:
     return json.dumps(value)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.dictionaries(st.sampled_from(KEYS), TREES, max_size=8))
 def test_any_tree_of_known_words(tree: dict[str, object]) -> None:
     answers(as_yaml({"version": 1, "name": "x", **tree}))
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.dictionaries(
