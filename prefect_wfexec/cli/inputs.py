@@ -1,11 +1,12 @@
 """`-i key=value`: inputs of a workflow, typed by its declarations."""
 
 import json
-import re
 from collections.abc import Sequence
 
+from prefect_wfexec.definition.check_inputs import problem_of
+from prefect_wfexec.definition.diagnostics import shown
 from prefect_wfexec.definition.model import JSON, Input, Workflow
-from prefect_wfexec.engine.context import refuse_prefect_keys
+from prefect_wfexec.engine.context import refuse_unsafe
 from prefect_wfexec.errors import UsageError, join_names
 
 _BOOLEANS = {"true": True, "false": False}
@@ -42,30 +43,25 @@ def _split(pair: str) -> tuple[str, str]:
 
 
 def _typed(declared: Input, text: str) -> JSON:
-    value = _parse(declared, text)
-    if declared.enum and value not in declared.enum:
-        choices = join_names([str(choice) for choice in declared.enum])
-        raise UsageError(f"input '{declared.name}' is {text!r}, none of {choices}", code="bad-input")
-    if declared.pattern and isinstance(value, str) and not re.search(declared.pattern, value):
-        raise UsageError(f"input '{declared.name}' does not match the pattern {declared.pattern}", code="bad-input")
-    refuse_prefect_keys(value)
-    return value
+    value = text if declared.type == "string" else _parse(declared, text)
+    refuse_unsafe(value)
+    problem = problem_of(declared, value)
+    if problem:
+        raise UsageError(f"input '{declared.name}' is {shown(text)}; it {problem}", code="bad-input")
+    return _as_declared(declared, value)
 
 
 def _parse(declared: Input, text: str) -> JSON:
-    if declared.type == "string":
-        return text
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        value = _BOOLEANS.get(text.lower(), text) if declared.type == "boolean" else text
-    is_right = {
-        "integer": isinstance(value, int) and not isinstance(value, bool),
-        "number": isinstance(value, int | float) and not isinstance(value, bool),
-        "boolean": isinstance(value, bool),
-        "array": isinstance(value, list),
-        "object": isinstance(value, dict),
-    }[declared.type]
-    if not is_right:
-        raise UsageError(f"input '{declared.name}' is {text!r}, not of type {declared.type}", code="bad-input")
-    return float(value) if declared.type == "number" else value
+        return _BOOLEANS.get(text.lower(), text) if declared.type == "boolean" else text
+
+
+def _as_declared(declared: Input, value: JSON) -> JSON:
+    try:
+        if declared.type == "integer":
+            return int(value)
+        return float(value) if declared.type == "number" else value
+    except OverflowError:
+        raise UsageError(f"input '{declared.name}' is too large a number", code="bad-input") from None

@@ -1,6 +1,7 @@
 """`run`: execute a definition here, show how it goes, ask for decisions, and end with its exit code."""
 
 import argparse
+import asyncio
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun
 
+LOOK_SECONDS = 1.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -40,8 +42,10 @@ async def run(arguments: argparse.Namespace) -> int:
             announce(f"Run {flow_run.name}")
             watcher = make_watcher(user=local_user(), yes=arguments.yes, to_standard_error=arguments.json)
             with Interrupts(watcher, SIGNALS), watcher:
-                await execute_here(flow, flow_run, watcher.session)
-            execution = await _ended(client, flow_run)
+                ran_here = await execute_here(flow, flow_run, watcher.session)
+            if not ran_here:
+                note(f"another process has taken over {flow_run.name}; waiting for its end")
+            execution = await until_ended(client, flow_run)
     return _report(execution, as_json=arguments.json)
 
 
@@ -53,8 +57,15 @@ def _loaded(path: Path) -> Workflow:
     return workflow
 
 
-async def _ended(client: "PrefectClient", flow_run: "FlowRun") -> Execution:
-    return await load_execution(client, await client.read_flow_run(flow_run.id), await read_journal(client, flow_run))
+async def until_ended(client: "PrefectClient", flow_run: "FlowRun") -> Execution:
+    """The run once it has ended: at once when it ran here, later when another process took it over."""
+    journal = await read_journal(client, flow_run)
+    while True:
+        execution = await load_execution(client, await client.read_flow_run(flow_run.id), journal)
+        if execution.status.is_final:
+            return execution
+        await asyncio.sleep(LOOK_SECONDS)
+        await journal.catch_up()
 
 
 def _report(execution: Execution, *, as_json: bool) -> int:

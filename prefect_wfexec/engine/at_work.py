@@ -121,6 +121,7 @@ class AtWork:
         ended = self._ended.pop(step_id, None)
         if ended is None:
             return None
+        self._lent.commands.trace(step_id, ended.number).forget()
         if not ended.recorded.done():
             ended.recorded.set_result(None)
         return ended.finish

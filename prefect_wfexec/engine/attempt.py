@@ -100,7 +100,8 @@ class Attempt:
     async def run(self) -> Finish:
         """Do the work. Never raises but for cancellation from outside, and only after the work has stopped."""
         scratch = Path(tempfile.mkdtemp(prefix="wfexec-"))
-        log = self._log = AttemptLog(self._services.masker, scratch, self.sink)
+        trace = self._services.commands.new_trace(self._step.id, self._number)
+        log = self._log = AttemptLog(self._services.masker, trace.log, self.sink)
         try:
             finish = await self._outcome(scratch, log)
             return await self._with_log(finish, log)

@@ -4,19 +4,19 @@ The trace lets a later engine on this machine see whether the supervisor of a de
 read the exit code and log tail it left.
 """
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prefect_wfexec.definition.model import Step
 from prefect_wfexec.engine.host import is_alive, process_started
 from prefect_wfexec.errors import StepFailed, SupervisorError
 from prefect_wfexec.runtime.command import Command, CommandNotStarted, CommandResult, MissingProgram, StopPolicy
+from prefect_wfexec.runtime.outcome import Outcome, read_outcome
 from prefect_wfexec.runtime.supervisor import Supervisor
 from prefect_wfexec.steps.base import CommandRunner, OnChunk
 
@@ -42,13 +42,17 @@ class Trace:
     def supervisor(self) -> Path:
         return self.folder / f"{self.step}-{self.attempt}.supervisor"
 
-    def read_outcome(self) -> Mapping[str, Any] | None:
-        """What the supervisor left when the flow process died; None when it left nothing."""
+    @property
+    def log(self) -> Path:
+        """The attempt's log so far, masked, until the journal says where it is kept."""
+        return self.folder / f"{self.step}-{self.attempt}.log.gz"
+
+    def read_outcome(self) -> Outcome | None:
+        """What the supervisor left when the flow process died; None when it left nothing that can be read."""
         try:
-            value = json.loads(self.outcome.read_text())
-        except (OSError, ValueError):
+            return read_outcome(self.outcome)
+        except SupervisorError:
             return None
-        return value if isinstance(value, dict) else None
 
     def is_being_stopped(self) -> bool:
         """Whether the supervisor that ran the command still lives on this machine."""
@@ -58,9 +62,15 @@ class Trace:
         except (OSError, ValueError):
             return False
 
-    def forget(self) -> None:
+    def forget_command(self) -> None:
+        """A command has ended and the engine knows how."""
         for path in (self.outcome, self.supervisor):
             path.unlink(missing_ok=True)
+
+    def forget(self) -> None:
+        """The attempt has ended and the journal says how."""
+        self.forget_command()
+        self.log.unlink(missing_ok=True)
 
 
 class Commands:
@@ -82,7 +92,13 @@ class Commands:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def trace(self, step: str, attempt: int) -> Trace:
+        """Where an attempt leaves its trace."""
         return Trace(self._folder, step, attempt)
+
+    def new_trace(self, step: str, attempt: int) -> Trace:
+        """The same for an attempt that begins; its folder is made."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return self.trace(step, attempt)
 
     def runner(
         self, step: Step, attempt: int, environment: Mapping[str, str], scratch: Path, log: "AttemptLog"
@@ -132,7 +148,6 @@ class Commands:
 @contextmanager
 def _marked(trace: Trace, pid: int) -> "Iterator[None]":
     """Leave the supervisor's pid where a later engine finds it, for as long as the command runs."""
-    trace.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(trace.supervisor, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(f"{pid} {process_started(pid)}")
@@ -142,6 +157,6 @@ def _marked(trace: Trace, pid: int) -> "Iterator[None]":
         # The outcome is unknown: the mark stays for whoever looks into it.
         raise
     except BaseException:
-        trace.forget()
+        trace.forget_command()
         raise
-    trace.forget()
+    trace.forget_command()

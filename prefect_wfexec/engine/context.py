@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -64,9 +65,9 @@ def read_context(text: str, flow_run: "FlowRun") -> RunContext:
     kind = value.get("triggered_by")
     if kind is None:
         return _from_flow_run(flow_run)
-    trigger = value.get("trigger") or {}
-    user = value.get("user")
-    if kind not in set(TriggerKind) or not isinstance(trigger, dict) or not (user is None or isinstance(user, str)):
+    trigger, user = value.get("trigger", {}), value.get("user")
+    is_known = kind in tuple(TriggerKind)
+    if not is_known or not isinstance(trigger, dict) or not isinstance(user, str | None):
         raise UsageError(f"the parameter {PARAMETER} has unexpected values", hint="leave it at its default")
     return RunContext(TriggerKind(kind), user, trigger)
 
@@ -78,15 +79,15 @@ def _parse(text: str) -> dict[str, Any]:
         value = None
     if not isinstance(value, dict):
         raise UsageError(f"the parameter {PARAMETER} is no JSON object", hint="leave it at its default")
-    refuse_prefect_keys(value)
+    refuse_unsafe(value)
     return value
 
 
-def refuse_prefect_keys(value: JSON) -> None:
-    """Refuse JSON from outside that Prefect would resolve into variables, templates or secrets.
+def refuse_unsafe(value: JSON) -> None:
+    """Refuse JSON from outside that Prefect would resolve into variables, templates or secrets, or can't store.
 
     Raises:
-        UsageError: there is such a key, at any depth.
+        UsageError: at any depth there is such a key, a number that is none, or text that is none.
     """
     pending = [value]
     while pending:
@@ -95,9 +96,21 @@ def refuse_prefect_keys(value: JSON) -> None:
             found = REFUSED_KEYS & item.keys()
             if found:
                 raise UsageError(f"the key '{min(found)}' is not allowed in a run's input", code="refused-key")
-            pending += item.values()
+            pending += [*item, *item.values()]
         elif isinstance(item, list):
             pending += item
+        elif isinstance(item, float) and not math.isfinite(item):
+            raise UsageError(f"the number {item} is not allowed in a run's input", code="refused-number")
+        elif isinstance(item, str) and not _is_storable(item):
+            raise UsageError(f"the text {item[:40]!a} is not allowed in a run's input", code="refused-text")
+
+
+def _is_storable(text: str) -> bool:
+    """Whether it is Unicode and has no NUL, which databases refuse."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def _from_flow_run(flow_run: "FlowRun") -> RunContext:

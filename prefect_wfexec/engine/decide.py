@@ -1,7 +1,7 @@
 """What to do next: a pure function of the folded state. It says what starts and what is skipped, and does neither."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +16,18 @@ from prefect_wfexec.journal.state import ExecutionState, SkipCause
 from prefect_wfexec.status import StepStatus
 
 SATISFYING_SKIPS: frozenset[SkipCause] = frozenset({"condition", "when", "optional", "manual"})
+
+
+def whole_steps(facts: Sequence[Fact], limit: int) -> list[Fact]:
+    """The first facts, `limit` at most: a step that starts or whose gate closes is not parted from its end."""
+    count = min(limit, len(facts))
+    while 0 < count < len(facts) and facts[count].kind is Kind.STEP_FINISHED and _is_same_step(facts, count):
+        count -= 1
+    return list(facts[: count or limit])
+
+
+def _is_same_step(facts: Sequence[Fact], place: int) -> bool:
+    return facts[place - 1].data.get("step") == facts[place].data.get("step")
 
 
 @dataclass
@@ -35,6 +47,8 @@ class Decider:
             changed: Steps that ended since the last call: only their dependants, and retries, are looked at. None:
                 every step is.
         """
+        if state.cancel is not None:
+            return self._after_cancel(state, now)
         facts: list[Fact] = []
         queue = deque(self._candidates(state, changed))
         while queue:
@@ -46,20 +60,18 @@ class Decider:
             state = fold_facts(found, state, 0)
             if state.step(step_id).status.is_final:
                 queue.extend(self.outline.dependants[step_id])
-        return facts
+        return facts + self._never_cancelled(state, now)
 
     def _candidates(self, state: ExecutionState, changed: Iterable[str] | None) -> list[str]:
-        if changed is None or state.cancel is not None:
+        if changed is None:
             return list(self.outline.steps)
         waiting = [step.id for step in state.steps.values() if step.retry_at is not None]
         return list(dict.fromkeys([*(d for step in changed for d in self.outline.dependants[step]), *waiting]))
 
     def _for_step(self, step: Step, state: ExecutionState, now: datetime) -> list[Fact]:
         current = state.step(step.id)
-        if current.status.is_final or current.status is StepStatus.RUNNING:
+        if step.when == "cancelled" or current.status.is_final or current.status is StepStatus.RUNNING:
             return []
-        if state.cancel is not None:
-            return self._after_cancel(step, state, now)
         if current.retry_at is not None:
             return [self._start(step, state, now)] if current.retry_at <= now else []
         if current.status is StepStatus.WAITING or not self._needs_are_final(step, state):
@@ -67,7 +79,7 @@ class Decider:
         return self._when(step, state, now)
 
     def _needs_are_final(self, step: Step, state: ExecutionState) -> bool:
-        return all(state.step(need).status.is_final for need in step.needs)
+        return all(state.step(need).status.is_final for need in self.outline.needs[step.id])
 
     def _when(self, step: Step, state: ExecutionState, now: datetime) -> list[Fact]:
         failed_above = [
@@ -81,14 +93,12 @@ class Decider:
                 return [self._skip(step, now, "upstream", blocker)]
         elif step.when == "failure" and not failed_above:
             return [self._skip(step, now, "when", "nothing above it failed")]
-        elif step.when == "cancelled":
-            return [self._skip(step, now, "when", "the run was not cancelled")]
         return self._condition(step, state, now)
 
     def _blocker(self, step: Step, state: ExecutionState, failed_above: list[str]) -> str:
         if failed_above:
             return f"'{failed_above[0]}' {state.step(failed_above[0]).status.value.lower()}"
-        for need in step.needs:
+        for need in self.outline.needs[step.id]:
             current = state.step(need)
             if current.status is StepStatus.SKIPPED and current.skip_cause not in SATISFYING_SKIPS:
                 return f"'{need}' was skipped"
@@ -107,15 +117,37 @@ class Decider:
             return [self._start(step, state, now)]
         return [self._skip(step, now, "condition", f"condition not met: {step.if_}")]
 
-    def _after_cancel(self, step: Step, state: ExecutionState, now: datetime) -> list[Fact]:
-        if any(current.status is StepStatus.RUNNING for current in state.steps.values()) or state.open_gates:
+    def _never_cancelled(self, state: ExecutionState, now: datetime) -> list[Fact]:
+        """Once all else has ended, nothing is left that could be cancelled."""
+        pending = [step for step in self.outline.on_cancel if not state.step(step.id).status.is_final]
+        if not pending or not self._others_are_final(state):
             return []
-        if step.when == "cancelled":
-            others = [other for other in step.needs if self.outline.steps[other].when == "cancelled"]
-            ready = all(state.step(other).status.is_final for other in others)
-            return [self._start(step, state, now)] if ready else []
+        return [self._skip(step, now, "when", "the run was not cancelled") for step in pending]
+
+    def _others_are_final(self, state: ExecutionState) -> bool:
+        return all(state.step(step.id).status.is_final for step in reversed(self.outline.others))
+
+    def _after_cancel(self, state: ExecutionState, now: datetime) -> list[Fact]:
+        """What has not started never will; once what runs has stopped, the steps `when: cancelled` run."""
+        facts = [
+            self._cancel(step, now)
+            for step in self.outline.others
+            if state.step(step.id).status in {StepStatus.PENDING, StepStatus.WAITING} and not state.open_gate(step.id)
+        ]
+        state = fold_facts(facts, state, 0)
+        if not self._others_are_final(state):
+            return facts
+        for step in self.outline.on_cancel:
+            is_pending = state.step(step.id).status is StepStatus.PENDING
+            if is_pending and all(state.step(need).status.is_final for need in step.needs):
+                found = self._condition(step, state, now)
+                facts += found
+                state = fold_facts(found, state, 0)
+        return facts
+
+    def _cancel(self, step: Step, now: datetime) -> Fact:
         data = {"step": step.id, "cause": "upstream", "reason": "the run was cancelled", "status": "Cancelled"}
-        return [Fact(Kind.STEP_SKIPPED, data, time=now)]
+        return Fact(Kind.STEP_SKIPPED, data, time=now)
 
     def _start(self, step: Step, state: ExecutionState, now: datetime) -> Fact:
         attempt = state.step(step.id).attempt + 1

@@ -1,14 +1,11 @@
 """Which engine runs a run: entering it, leaving it to a newer one, and waiting for an older one to be gone."""
 
 import asyncio
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from prefect_wfexec.engine.commands import Commands
 from prefect_wfexec.engine.host import host_id, is_alive, this_process
-from prefect_wfexec.engine.outcome import OUTCOME_UNKNOWN
 from prefect_wfexec.errors import EngineError
 from prefect_wfexec.journal.facts import Fact, Kind, new_id, utc_now
 from prefect_wfexec.journal.journal import Journal
@@ -19,7 +16,6 @@ DEAD_AFTER_SECONDS = 90.0
 """How long an engine on another machine is watched without a sign of life before it counts as dead."""
 SIGN_OF_LIFE_SECONDS = 30.0
 POLL_SECONDS = 1.0
-TAIL_LINES = 20
 
 
 class Superseded(EngineError):
@@ -88,48 +84,3 @@ def _is_gone(state: ExecutionState, claim: StepState, commands: Commands, watche
 
 def _is_silent(owner: EngineInfo, watched_since: datetime) -> bool:
     return (utc_now() - max(owner.last_fact, watched_since)).total_seconds() >= DEAD_AFTER_SECONDS
-
-
-def unknown_outcomes(state: ExecutionState, engine: str, commands: Commands, resumable: frozenset[str]) -> list[Fact]:
-    """The facts that end what a dead engine had started: nobody knows how it went, so it never counts as success."""
-    if not is_current(state, engine):
-        return []
-    return [_unknown(claim, commands) for claim in foreign_claims(state, engine) if claim.id not in resumable]
-
-
-def _unknown(claim: StepState, commands: Commands) -> Fact:
-    left = commands.trace(claim.id, claim.attempt).read_outcome() or {}
-    words = "the process that ran this step died before it could say how the step went"
-    exit_code = left.get("exit_code")
-    if left:
-        how = f"exit code {exit_code}" if exit_code is not None else f"signal {left.get('signal')}"
-        words += "; its command was stopped and ended" if left.get("stopped") else "; the last command it ran ended"
-        words += f" with {how}"
-    fault = {
-        "type": OUTCOME_UNKNOWN,
-        "message": f"{words}\nlook at what it changed before running it again",
-        "exit_code": exit_code,
-        "tail": "\n".join(_last_lines(left)),
-    }
-    data = {
-        "step": claim.id,
-        "attempt": claim.attempt,
-        "engine": claim.engine,
-        "status": StepStatus.FAILED.value,
-        "error": fault,
-    }
-    return Fact(Kind.STEP_FINISHED, data)
-
-
-def _last_lines(left: Mapping[str, Any]) -> list[str]:
-    """The end of what the command still said, terraform's JSON lines as their messages."""
-    lines = f"{left.get('stdout_tail', '')}\n{left.get('stderr_tail', '')}".splitlines()
-    return [_readable(line) for line in lines if line.strip()][-TAIL_LINES:]
-
-
-def _readable(line: str) -> str:
-    try:
-        message = json.loads(line)["@message"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return line
-    return str(message)

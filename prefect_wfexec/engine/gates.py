@@ -8,10 +8,16 @@ from prefect_wfexec.definition.model import JSON
 from prefect_wfexec.journal.facts import ENGINE, Actor, Fact, Kind, canonical_json
 from prefect_wfexec.journal.fold import fold_facts
 from prefect_wfexec.journal.state import Decision, ExecutionState, Gate, Request
+from prefect_wfexec.runtime.ansi import strip_ansi
 from prefect_wfexec.status import StepStatus
 
 DECISIONS = frozenset({"approve", "reject"})
 LONGEST_SUBJECT_CHARACTERS = 16_000
+LONGEST_COMMENT_CHARACTERS = 4_000
+LONGEST_NAME_CHARACTERS = 200
+EXPIRED = "expired"
+UNDECIDED = "undecided"
+"""The error type of a gate that expired with `on_expire: fail`: the step failed, nobody said no."""
 
 
 def subject_digest(subject: JSON) -> str:
@@ -68,28 +74,49 @@ def next_expiry(state: ExecutionState) -> datetime | None:
 
 
 def _answer(request: Request, state: ExecutionState, now: datetime) -> list[Fact]:
-    if request.what != "decision":
-        return [_refusal(request, f"this version can't do '{request.what}'", now)]
-    step_id, decision = str(request.data.get("step", "")), request.data.get("decision")
+    step_id = _text(request.data.get("step"))
     gate = state.open_gate(step_id)
-    if decision not in DECISIONS:
-        return [_refusal(request, "a decision is approve or reject", now)]
-    if gate is None:
-        return [_refusal(request, f"no gate '{step_id}' is open", now)]
-    wanted = request.data.get("subject_digest")
-    if wanted and wanted != gate.subject_digest:
-        return [_refusal(request, "the decision is about another subject than the gate's", now)]
-    if gate.expires and gate.expires <= request.at:
-        return [_refusal(request, "the gate had expired", now)]
+    problem = _problem(request, gate)
+    if gate is None or problem:
+        return [_refusal(request, problem or f"no gate '{step_id}' is open", now)]
     data = {
         "step": step_id,
         "generation": gate.generation,
-        "decision": decision,
-        "comment": str(request.data.get("comment") or ""),
+        "decision": request.data["decision"],
+        "comment": _text(request.data.get("comment")),
         "subject_digest": gate.subject_digest,
         "request": request.id,
     }
-    return [Fact(Kind.DECIDED, data, actor=Actor(request.actor.name, None), time=now)]
+    return [Fact(Kind.DECIDED, data, actor=Actor(_text(request.actor.name) or "unknown"), time=now)]
+
+
+def _problem(request: Request, gate: Gate | None) -> str:
+    """Why a request can't count as a decision on this gate; empty when it can. Anyone may have written it."""
+    data = request.data
+    if request.what == "cancel":
+        return "the run is being cancelled already"
+    if request.what != "decision":
+        return f"this version can't do '{_text(request.what)[:100]}'"
+    if data.get("decision") not in tuple(DECISIONS):
+        return "a decision is approve or reject"
+    if len(_text(data.get("comment"))) > LONGEST_COMMENT_CHARACTERS:
+        return f"the comment is longer than {LONGEST_COMMENT_CHARACTERS} characters"
+    if len(_text(request.actor.name)) > LONGEST_NAME_CHARACTERS:
+        return f"the name is longer than {LONGEST_NAME_CHARACTERS} characters"
+    if gate is None:
+        return ""
+    if data.get("generation") not in (None, gate.generation):
+        return "the decision is about an earlier gate of this step"
+    if data.get("subject_digest") not in (None, "", gate.subject_digest):
+        return "the decision is about another subject than the gate's"
+    return "the gate had expired" if gate.expires and gate.expires <= request.at else ""
+
+
+def _text(value: JSON) -> str:
+    """A text from outside as Prefect, its database and a terminal can take it; what is no text counts as none."""
+    if not isinstance(value, str):
+        return ""
+    return strip_ansi(value).encode("utf-8", "replace").decode("utf-8")
 
 
 def _closing(gate: Gate, state: ExecutionState, now: datetime) -> list[Fact]:
@@ -104,7 +131,7 @@ def _closing(gate: Gate, state: ExecutionState, now: datetime) -> list[Fact]:
         return _close(gate, state, now, "cancelled", StepStatus.CANCELLED, "the run was cancelled", None)
     if gate.expires is not None and gate.expires <= now:
         reason = f"nobody decided until {gate.expires.isoformat(timespec='seconds')}"
-        return _close(gate, state, now, "expired", StepStatus.FAILED, reason, None)
+        return _close(gate, state, now, EXPIRED, StepStatus.FAILED, reason, None)
     return []
 
 
@@ -126,7 +153,8 @@ def _close(
         "status": status.value,
     }
     if status is StepStatus.FAILED:
-        finished["error"] = {"type": outcome, "message": reason, "exit_code": None, "tail": ""}
+        kind = UNDECIDED if outcome == EXPIRED and gate.on_expire == "fail" else outcome
+        finished["error"] = {"type": kind, "message": reason, "exit_code": None, "tail": ""}
     if status is StepStatus.CANCELLED:
         finished["reason"] = reason
     if decision is not None:
@@ -144,7 +172,8 @@ def _close(
 
 
 def _refusal(request: Request, reason: str, now: datetime) -> Fact:
-    return Fact(Kind.REFUSED, {"request": request.id, "reason": reason, "by": request.actor.name}, time=now)
+    by = _text(request.actor.name)[:LONGEST_NAME_CHARACTERS]
+    return Fact(Kind.REFUSED, {"request": request.id, "reason": reason, "by": by}, time=now)
 
 
 def _shown_subject(subject: JSON) -> JSON:

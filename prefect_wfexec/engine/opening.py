@@ -13,6 +13,7 @@ from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.outputs import load_outputs, value_at
 from prefect_wfexec.engine.scope import Scopes
 from prefect_wfexec.engine.secret_values import strings_in
+from prefect_wfexec.engine.takeover import settle_dead_claims
 from prefect_wfexec.journal.facts import Fact, Kind
 from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.steps.registry import catalog
@@ -43,9 +44,8 @@ async def enter_run(
     lent.folder = _folder(given, lent.journal.state, has_deployment=has_deployment)
     outline = Outline(workflow)
     scopes = Scopes(workflow, outline, lent.run)
-    resumable = outline.resumable
     await fencing.wait_for_older_engines(lent.journal, engine, lent.commands)
-    await lent.journal.append(lambda state: fencing.unknown_outcomes(state, engine, lent.commands, resumable))
+    await settle_dead_claims(engine, lent, outline.resumable)
     await _load_values(lent, scopes)
     return Entered(workflow, scopes, Decider(outline, scopes, engine))
 

@@ -15,7 +15,9 @@ def outcome(outline: Outline, state: ExecutionState) -> tuple[RunStatus, str]:
     """The status the run has if it closes now, and the reason in words, empty for a success."""
     if state.cancel is not None:
         return _cancelled(state)
-    failed = [state.step(step_id) for step_id in state.failed if counts_as_failed(outline, state, step_id)]
+    failed = [
+        state.step(step_id) for step_id in outline.in_order(state.failed) if counts_as_failed(outline, state, step_id)
+    ]
     if not failed:
         return RunStatus.SUCCEEDED, ""
     failed.sort(key=_ended)
@@ -33,11 +35,10 @@ def _status_of(step: StepState) -> RunStatus:
 
 def counts_as_failed(outline: Outline, state: ExecutionState, step_id: str) -> bool:
     """Whether the step failed and nothing says that the run goes on all the same."""
-    step = outline.steps.get(step_id)
     status = state.step(step_id).status
     if status is StepStatus.CANCELLED:
         return True
-    return status is StepStatus.FAILED and (step is None or step.on_failure != "continue")
+    return status is StepStatus.FAILED and outline.steps[step_id].on_failure != "continue"
 
 
 def _cancelled(state: ExecutionState) -> tuple[RunStatus, str]:

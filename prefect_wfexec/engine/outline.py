@@ -20,13 +20,37 @@ class Outline:
         return {step.id: step for step in self.workflow.steps}
 
     @cached_property
+    def needs(self) -> dict[str, tuple[str, ...]]:
+        """What a step waits for while nobody has cancelled the run.
+
+        Whether a step `when: cancelled` runs is known at the run's end only, so its own needs stand in for it.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        for step_id in self.order:
+            needs: list[str] = []
+            for need in self.steps[step_id].needs:
+                needs += found[need] if self.steps[need].when == "cancelled" else (need,)
+            found[step_id] = tuple(dict.fromkeys(needs))
+        return found
+
+    @cached_property
     def dependants(self) -> dict[str, tuple[str, ...]]:
-        """Who needs a step directly, in the order of the definition."""
+        """Who waits for a step while nobody has cancelled the run, in the order of the definition."""
         found: dict[str, list[str]] = {step.id: [] for step in self.workflow.steps}
         for step in self.workflow.steps:
-            for need in step.needs:
+            for need in self.needs[step.id]:
                 found[need].append(step.id)
         return {step_id: tuple(ids) for step_id, ids in found.items()}
+
+    @cached_property
+    def on_cancel(self) -> tuple[Step, ...]:
+        """The steps `when: cancelled`, each behind those it needs."""
+        return tuple(self.steps[step_id] for step_id in self.order if self.steps[step_id].when == "cancelled")
+
+    @cached_property
+    def others(self) -> tuple[Step, ...]:
+        """The steps that run as long as nobody cancels, in the order of the definition."""
+        return tuple(step for step in self.workflow.steps if step.when != "cancelled")
 
     @cached_property
     def resumable(self) -> frozenset[str]:
@@ -40,25 +64,34 @@ class Outline:
     @cached_property
     def _ancestors(self) -> dict[str, int]:
         masks: dict[str, int] = {}
-        for step_id in self._sorted():
+        for step_id in self.order:
             mask = 0
             for need in self.steps[step_id].needs:
                 mask |= masks[need] | self._bits[need]
             masks[step_id] = mask
         return masks
 
-    def _sorted(self) -> list[str]:
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """The ids, each behind those it needs."""
+        needed_by: dict[str, list[str]] = {step.id: [] for step in self.workflow.steps}
+        for step in self.workflow.steps:
+            for need in step.needs:
+                needed_by[need].append(step.id)
         waiting = {step.id: len(step.needs) for step in self.workflow.steps}
         ready = [step_id for step_id, count in waiting.items() if count == 0]
         for step_id in ready:
-            for dependant in self.dependants[step_id]:
+            for dependant in needed_by[step_id]:
                 waiting[dependant] -= 1
                 if waiting[dependant] == 0:
                     ready.append(dependant)
-        return ready
+        return tuple(ready)
 
     def ancestors_among(self, step_id: str, candidates: Iterable[str]) -> list[str]:
         """Those of `candidates` that stand anywhere above the step, in the order of the definition."""
         mask = self._ancestors[step_id]
-        found = [candidate for candidate in candidates if mask & self._bits.get(candidate, 0)]
-        return sorted(found, key=self._bits.__getitem__)
+        return self.in_order(candidate for candidate in candidates if mask & self._bits.get(candidate, 0))
+
+    def in_order(self, step_ids: Iterable[str]) -> list[str]:
+        """Those of `step_ids` that the definition has, in its order."""
+        return sorted((step_id for step_id in step_ids if step_id in self._bits), key=self._bits.__getitem__)

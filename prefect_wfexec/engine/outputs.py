@@ -13,6 +13,8 @@ from prefect_wfexec.steps.base import BlobStore
 Path = tuple[str, ...]
 LARGEST_IN_ENTRY = 64 * 1024
 LARGEST_VALUE_SHOWN = 4 * 1024
+MORE = "…"
+ROOM_FOR_MORE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,7 @@ async def store_outputs(
     if not secret and len(text) <= LARGEST_IN_ENTRY:
         return StoredOutputs(dict(outputs), None)
     ref = await blobs.put(text.encode())
-    shown = hide(outputs, secret)
-    if len(canonical_json(shown)) > LARGEST_IN_ENTRY:
-        shown = {name: _shortened(value) for name, value in shown.items()}
+    shown = _shortened(hide(outputs, secret))
     return StoredOutputs(shown, {**ref.as_json(), "sensitive": sorted(list(path) for path in secret)})
 
 
@@ -56,11 +56,13 @@ async def load_outputs(ref: Mapping[str, JSON], blobs: BlobStore) -> tuple[dict[
 
 
 def hide(outputs: Mapping[str, JSON], paths: Iterable[Path]) -> dict[str, JSON]:
-    """The outputs with `***` at `paths`, and at everything below them."""
-    hidden: dict[str, JSON] = dict(outputs)
+    """The outputs with `***` at `paths`, and at everything below them; the empty path hides names too."""
+    hidden: Any = dict(outputs)
     for path in paths:
+        if not path:
+            return {MASK: MASK}
         hidden = _hide_one(hidden, path)
-    return hidden
+    return dict(hidden)
 
 
 def value_at(outputs: Any, path: Path) -> JSON:
@@ -78,7 +80,7 @@ def _hide_one(value: Any, path: Path) -> Any:
         return MASK
     if isinstance(value, dict) and path[0] in value:
         return {**value, path[0]: _hide_one(value[path[0]], path[1:])}
-    if isinstance(value, list) and path[0].isdigit() and int(path[0]) < len(value):
+    if isinstance(value, list) and path[0].isdecimal() and int(path[0]) < len(value):
         place = int(path[0])
         return [*value[:place], _hide_one(value[place], path[1:]), *value[place + 1 :]]
     return value
@@ -100,11 +102,31 @@ def _paths_the_masker_changes(value: Any, masker: Masker, path: Path = ()) -> li
             for place, item in enumerate(value)
             for found in _paths_the_masker_changes(item, masker, (*path, str(place)))
         ]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return [path] if masker.mask(str(value)) != str(value) else []
     return []
 
 
-def _shortened(value: JSON) -> JSON:
-    text = value if isinstance(value, str) else canonical_json(value)
+def _shortened(outputs: dict[str, JSON]) -> dict[str, JSON]:
+    """The outputs, cut so far that an entry can hold them."""
+    if len(canonical_json(outputs)) <= LARGEST_IN_ENTRY:
+        return outputs
+    shown: dict[str, JSON] = {}
+    left = LARGEST_IN_ENTRY
+    for name, value in outputs.items():
+        cut = _cut(value)
+        left -= len(canonical_json({name: cut}))
+        if left < ROOM_FOR_MORE:
+            return {**shown, MORE: f"{len(outputs) - len(shown)} more outputs"}
+        shown[name] = cut
+    return shown
+
+
+def _cut(value: JSON) -> JSON:
+    text = canonical_json(value)
     if len(text) <= LARGEST_VALUE_SHOWN:
         return value
-    return f"{text[:LARGEST_VALUE_SHOWN]}… ({len(text)} characters in all)"
+    start = value if isinstance(value, str) else text
+    # In JSON a character takes up to twelve.
+    kept = start[: LARGEST_VALUE_SHOWN // (1 if start.isascii() else 12)]
+    return f"{kept}… ({len(start)} characters in all)"

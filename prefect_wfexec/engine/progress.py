@@ -6,6 +6,7 @@ from datetime import datetime
 from prefect_wfexec.definition.model import Step, Workflow
 from prefect_wfexec.journal.facts import utc_now
 from prefect_wfexec.journal.state import ExecutionState, StepState
+from prefect_wfexec.runtime.ansi import strip_ansi
 from prefect_wfexec.status import RunStatus, StepStatus
 
 RULE = "─" * 37
@@ -39,7 +40,7 @@ def duration_text(seconds: float | None) -> str:
     """A duration as in the step list: `12s`, `4m 32s`, `1h 5m`."""
     if seconds is None:
         return ""
-    whole = round(seconds)
+    whole = max(0, round(seconds))
     hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
     if hours:
         return f"{hours}h {minutes}m"
@@ -70,15 +71,22 @@ def progress_lines(workflow: Workflow, state: ExecutionState, now: datetime | No
 
 def _words(step: StepState, status: StepStatus, now: datetime) -> str:
     if status in {StepStatus.SKIPPED, StepStatus.CANCELLED, StepStatus.PENDING, StepStatus.WAITING}:
-        seconds = step_seconds(step, now) if status is StepStatus.CANCELLED else None
-        return " ".join(part for part in (status.value, duration_text(seconds)) if part)
+        worked = step_seconds(step, now) if status is StepStatus.CANCELLED else None
+        return " ".join(part for part in (status.value, duration_text(worked)) if part)
+    seconds = duration_text(step_seconds(step, now))
+    if status is StepStatus.SUCCESS:
+        return f"{seconds} ← Retry succeeded" if step.attempt > 1 else seconds
     retried = f" (attempt {step.attempt})" if step.attempt > 1 else ""
     failed = " ← FAILED" if status is StepStatus.FAILED else ""
-    return f"{duration_text(step_seconds(step, now))}{retried}{failed}"
+    return f"{seconds}{retried}{failed}"
 
 
 def result_line(step: StepState, status: StepStatus) -> str:
-    """The one line below a step: what it did, why it was skipped, what it waits for."""
+    """The one line below a step: what it did, why it was skipped, what it waits for. No control characters."""
+    return " ".join(strip_ansi(_result(step, status)).split())
+
+
+def _result(step: StepState, status: StepStatus) -> str:
     if status is StepStatus.FAILED and step.fault is not None:
         return next((line for line in step.fault.message.splitlines() if line.strip()), step.fault.type)
     if status is StepStatus.WAITING and step.retry_at is not None:
@@ -89,6 +97,9 @@ def result_line(step: StepState, status: StepStatus) -> str:
 def progress_markdown(workflow: Workflow, state: ExecutionState) -> str:
     """The page for Prefect's UI."""
     status = run_status(state)
-    lines = "\n".join(line.replace("```", "` ` `") for line in progress_lines(workflow, state))
-    reason = f"\n\n{state.closed.reason}" if state.closed and state.closed.reason else ""
-    return f"**{workflow.name}**: {status.value}{reason}\n\n```text\nStep Progress\n{RULE}\n{lines}\n```\n"
+    lines = ["Step Progress", RULE, *progress_lines(workflow, state)]
+    if state.closed is not None and state.closed.reason:
+        lines += ["", " ".join(strip_ansi(state.closed.reason).split())]
+    # A reason may hold what somebody typed: it stands inside the block, where no markup counts.
+    text = "\n".join(lines).replace("```", "` ` `")
+    return f"**{workflow.name}**: {status.value}\n\n```text\n{text}\n```\n"

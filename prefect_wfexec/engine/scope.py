@@ -59,4 +59,5 @@ class Scopes:
 
     def outputs(self, state: ExecutionState, step_id: str) -> Mapping[str, JSON]:
         """A step's outputs in clear."""
-        return self.values.get(step_id) or state.step(step_id).outputs
+        step = state.step(step_id)
+        return self.values.get(step_id, step.outputs) if step.outputs_ref else step.outputs

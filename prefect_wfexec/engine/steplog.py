@@ -21,14 +21,20 @@ class AttemptLog:
 
     Args:
         masker: Takes out secrets, also those added later.
-        scratch: A folder for the part that does not fit in memory.
+        path: The file that takes the log until the journal says where it is kept; another process can read it when
+            this one is killed.
         sink: Takes coalesced text for Prefect's logger: (stream, text).
     """
 
-    def __init__(self, masker: Masker, scratch: Path, sink: Callable[[str, str], None]) -> None:
-        self._spool = Spool(scratch / "log")
-        self._output = StepOutput(masker, self._spool, sink)
+    def __init__(self, masker: Masker, path: Path, sink: Callable[[str, str], None]) -> None:
+        self._spool = Spool(path)
+        self._sink = sink
+        self._output = StepOutput(masker, self._spool, self._pass_on)
         self._is_finished = False
+
+    def _pass_on(self, stream: str, text: str) -> None:
+        self._spool.flush()
+        self._sink(stream, text)
 
     def stdout(self, text: str) -> None:
         self._output.text("stdout", text)
@@ -60,18 +66,27 @@ class AttemptLog:
             EngineError: a blob could not be stored.
         """
         self.close()
-        kept: list[JSON] = []
-        for chunk in self._spool.chunks():
-            if not kept and len(chunk) <= LARGEST_INLINE_BYTES:
-                kept.append({"inline": base64.b64encode(chunk).decode()})
-            else:
-                kept.append((await blobs.put(chunk)).as_json())
-        return tuple(kept)
+        return await store_spool(self._spool, blobs)
 
     def close(self) -> None:
         if not self._is_finished:
             self._is_finished = True
             self._output.finish()
+
+
+async def store_spool(spool: Spool, blobs: BlobStore) -> tuple[JSON, ...]:
+    """Keep a finished spool: in the fact itself when small, else in blobs.
+
+    Raises:
+        EngineError: a blob could not be stored.
+    """
+    kept: list[JSON] = []
+    for chunk in spool.chunks():
+        if not kept and len(chunk) <= LARGEST_INLINE_BYTES:
+            kept.append({"inline": base64.b64encode(chunk).decode()})
+        else:
+            kept.append((await blobs.put(chunk)).as_json())
+    return tuple(kept)
 
 
 async def read_stored_log(log: tuple[JSON, ...], blobs: BlobStore) -> list[LogLine]:

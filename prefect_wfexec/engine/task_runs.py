@@ -1,26 +1,32 @@
-"""The one module that touches Prefect's task engine: one task run per step, for the life of the run.
+"""The one module that writes Prefect's task runs: one for each step, for the life of the run.
 
-`run_task_async` with a task run of our own keeps the same node in Prefect's graph across attempts, resumes and crashes,
-and costs no API call. It is importable but not documented; tests pin what we rely on.
+A task run is what its state events say: the server records them, and they cost no API call. They are written here
+just as Prefect's task engine writes its own, but without the task engine around each step: its transaction, result
+store, caching and source lookup have nothing to do for a step and cost several times what the events do. The function
+that emits them is importable but not documented; tests pin what we rely on.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, StateDetails, StateType, TaskRun, TaskRunPolicy, TaskRunResult
-from prefect.logging import get_run_logger
-from prefect.states import Cancelled, Completed, Failed
-from prefect.task_engine import run_task_async
-from prefect.tasks import Task
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.logging.loggers import task_run_logger
+from prefect.states import Cancelled, Completed, Failed, Running
 from prefect.utilities.engine import emit_task_run_state_change_event
 
 from prefect_wfexec.engine.task_run_ids import task_run_id
 from prefect_wfexec.status import StepStatus
 
 if TYPE_CHECKING:
+    from prefect.events import Event
+    from prefect.tasks import Task
+
     from prefect_wfexec.definition.model import Step
 
 Sink = Callable[[str, str], None]
@@ -31,35 +37,48 @@ LEVELS = {"stdout": logging.INFO, "stderr": logging.WARNING, "system": logging.I
 
 
 async def run_as_task(step: "Step", flow_run_id: UUID, attempt: int, work: Work) -> None:
-    """Run one attempt of a step inside its task run."""
+    """Run one attempt of a step inside its task run.
 
-    async def attempt_of_step() -> State[Any]:
-        status, message = await work(_sink(get_run_logger()))
-        return _final_state(status, message)
-
-    task = Task(
-        attempt_of_step,
-        name=step.id,
-        task_run_name=step.id,
-        cache_policy=NO_CACHE,
-        persist_result=False,
-        log_prints=False,
-    )
+    Raises:
+        BaseException: what the work raised; the task run then shows the step as failed.
+    """
     run = _task_run(step, flow_run_id, attempt)
-    await run_task_async(task, task_run=run, parameters={}, return_type="state")
+    running = _enter(run, Running(), None)
+    try:
+        with _context(run):
+            status, message = await work(_sink(run))
+    except BaseException as fault:
+        # Only the type: the text of a fault may hold what was never masked.
+        _enter(run, _final_state(StepStatus.FAILED, f"the engine stopped on {type(fault).__name__}"), running)
+        raise
+    _enter(run, _final_state(status, message), running)
 
 
 def write_task_run(step: "Step", flow_run_id: UUID, status: StepStatus, message: str, attempt: int = 0) -> None:
     """Show a step that did no work of its own, skipped, cancelled or waiting, as its task run.
 
-    Written as an event, as the task engine writes its own states; it is a picture, nothing is decided from it.
+    It is a picture; nothing is decided from it.
     """
     run = _task_run(step, flow_run_id, attempt)
-    initial = run.state
-    state = _final_state(status, message) if status.is_final else _waiting_state(status, message)
-    state.state_details = StateDetails(task_run_id=run.id, flow_run_id=flow_run_id)
+    _enter(run, _final_state(status, message) if status.is_final else _waiting_state(status, message), None)
+
+
+def _enter(run: TaskRun, state: State[Any], follows: "Event | None") -> "Event | None":
+    """Put the task run into a state, with the fields that follow from it, and say so to Prefect."""
+    before = run.state
+    assert before is not None, "a task run of ours always has a state"
+    # Prefect keeps a run's states by time: two of one moment would hide each other.
+    state.timestamp = max(state.timestamp, before.timestamp + timedelta(microseconds=1))
+    state.state_details = StateDetails(task_run_id=run.id, flow_run_id=run.flow_run_id)
+    if before.is_running():
+        run.total_run_time += state.timestamp - before.timestamp
+    if state.is_running():
+        run.run_count += 1
+        run.start_time = state.timestamp  # type: ignore[assignment]  # as Prefect's own task engine does
+    if state.is_final() and run.start_time:
+        run.end_time = state.timestamp  # type: ignore[assignment]  # as Prefect's own task engine does
     run.state, run.state_id, run.state_type, run.state_name = state, state.id, state.type, state.name
-    emit_task_run_state_change_event(run, initial, state)
+    return emit_task_run_state_change_event(run, before, state, follows)
 
 
 def _task_run(step: "Step", flow_run_id: UUID, attempt: int) -> TaskRun:
@@ -104,14 +123,44 @@ def _waiting_state(status: StepStatus, message: str) -> State[Any]:
     return State(type=kind, name=status.value, message=message)
 
 
-def _sink(logger: "logging.Logger | logging.LoggerAdapter[Any]") -> Sink:
-    children = {stream: _child(logger, stream) for stream in LEVELS}
+@contextmanager
+def _context(run: TaskRun) -> Iterator[None]:
+    """What a step type sees that asks Prefect where it runs: its run logger, its task run."""
+    flow = FlowRunContext.get()
+    if flow is None:
+        yield
+        return
+    with TaskRunContext(
+        task=_task(),
+        task_run=run,
+        parameters={},
+        result_store=flow.result_store,
+        persist_result=False,
+        client=flow.client,
+    ):
+        yield
+
+
+@cache
+def _task() -> "Task[..., Any]":
+    """The task all steps share: Prefect wants one in the context of a task run."""
+    from prefect.cache_policies import NO_CACHE
+    from prefect.tasks import Task
+
+    async def step() -> None:
+        raise AssertionError("unreachable: steps are run by our own engine")
+
+    return Task(step, name="step", cache_policy=NO_CACHE, persist_result=False, log_prints=False)
+
+
+def _sink(run: TaskRun) -> Sink:
+    """Where a step's log goes: Prefect's logger, a child of it for each stream."""
+    children: dict[str, Any] = {}
 
     def write(stream: str, text: str) -> None:
+        if not children:
+            logger: Any = task_run_logger(run)
+            children.update({name: logger.getChild(name) for name in LEVELS})
         children[stream].log(LEVELS[stream], "%s", text.rstrip("\n"))
 
     return write
-
-
-def _child(logger: Any, stream: str) -> Any:
-    return logger.getChild(stream)

@@ -113,8 +113,10 @@ class Blobs:
             raise EngineError(f"a blob of run {self._run_id} could not be read: {error}") from error
         except httpx.TransportError as error:
             raise EngineError(f"a blob of run {self._run_id} could not be read: {error!r}") from error
-        text = response.content
-        return base64.b64decode(text.strip(b'"'))
+        try:
+            return base64.b64decode(response.content.strip(b'"'), validate=True)
+        except ValueError:
+            raise EngineError(f"blob {name[:12]} of run {self._run_id} was changed", code="blob-changed") from None
 
     async def _request(self, method: str, path: str, *, key: str | None = None, **arguments: Any) -> httpx.Response:
         parameters: dict[str, Any] = {"id": self._run_id}

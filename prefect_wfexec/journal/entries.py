@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from prefect_wfexec.journal.facts import Entry, Fact, canonical_json
+from prefect_wfexec.journal.facts import MISFITS, Entry, Fact, canonical_json
 from prefect_wfexec.journal.keys import Keys
 
 VERSION = 1
@@ -42,7 +42,7 @@ def read_entry(run_id: str, number: int, text: str, keys: Keys | None) -> Entry:
         keyed = mac is not None and (keys is None or _matches(run_id, number, body, mac, keys))
         facts = tuple(Fact.from_json(fact) for fact in body["facts"])
         return Entry(number, str(body["id"]), facts, keyed, digest, str(body["prev"]))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except MISFITS:
         return Entry(number, "", (), keyed=False, digest=digest, prev="")
 
 

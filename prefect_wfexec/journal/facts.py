@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -35,6 +35,9 @@ class Kind(StrEnum):
     RECONCILED = "reconciled"
     CLOSED = "closed"
 
+
+MISFITS = (KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What reading JSON that is not what it should be may raise."""
 
 UNKEYED_KINDS = frozenset({Kind.REQUESTED})
 """The kinds a process without the key may write; the fold passes over any other in an unkeyed entry."""
@@ -95,7 +98,7 @@ class Fact:
         """The fact in a JSON object.
 
         Raises:
-            ValueError, KeyError, TypeError, AttributeError: it is none.
+            ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError: it is none.
         """
         actor = value["actor"]
         time = datetime.fromisoformat(value["time"])
@@ -133,10 +136,10 @@ class Entry:
 
     @property
     def trusted_facts(self) -> tuple[Fact, ...]:
-        """The facts that count: all of a keyed entry, and the requests of any other."""
+        """The facts that count: all of a keyed entry, and of any other the requests, whose names nobody has proven."""
         if self.keyed:
             return self.facts
-        return tuple(fact for fact in self.facts if fact.kind in UNKEYED_KINDS)
+        return tuple(replace(fact, actor=Actor(fact.actor.name)) for fact in self.facts if fact.kind in UNKEYED_KINDS)
 
 
 def canonical_json(value: JSON) -> str:

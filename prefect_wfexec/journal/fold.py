@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from prefect_wfexec.journal.facts import Entry, Fact, Kind
+from prefect_wfexec.journal.facts import MISFITS, Entry, Fact, Kind
 from prefect_wfexec.journal.state import (
+    SKIP_CAUSES,
     Attempt,
     Closed,
     Decision,
@@ -35,11 +36,11 @@ def fold_facts(facts: Iterable[Fact], state: ExecutionState, number: int) -> Exe
     """The state after `facts` of the entry `number`; a fact that does not fit changes nothing."""
     for fact in facts:
         handler = _HANDLERS.get(fact.kind)
-        if handler is None:
+        if handler is None or (state.closed is not None and fact.kind in _UNTIL_CLOSED):
             continue
         try:
             state = replace(handler(state, fact, number), last_fact=fact.time)
-        except (KeyError, ValueError, TypeError, AttributeError):
+        except MISFITS:
             continue
     return state
 
@@ -100,7 +101,7 @@ def _step_started(state: ExecutionState, fact: Fact, _number: int) -> ExecutionS
     step_id, attempt, engine = str(fact.data["step"]), int(fact.data["attempt"]), str(fact.data["engine"])
     step = state.step(step_id)
     is_fenced_out = state.engine is None or state.engine.id != engine
-    if is_fenced_out or state.closed or step.status.is_final or step.status is StepStatus.RUNNING:
+    if is_fenced_out or step.status.is_final or step.status is StepStatus.RUNNING:
         return state
     if attempt != step.attempt + 1:
         return state
@@ -131,9 +132,9 @@ def _step_finished(state: ExecutionState, fact: Fact, _number: int) -> Execution
     is_its_own = step.attempt == int(data["attempt"]) and step.engine == str(data["engine"])
     if not is_its_own or step.status.is_final or step.started is None:
         return state
-    status = StepStatus(data["status"])
+    status = _final(data["status"])
     fault = StepFault.from_json(data["error"]) if data.get("error") else None
-    retry_at = datetime.fromisoformat(data["retry_at"]) if data.get("retry_at") else None
+    retry_at = _moment(data.get("retry_at"))
     attempt = Attempt(step.attempt, step.started, fact.time, status, fault, tuple(data.get("log") or ()))
     seconds = max(0.0, (fact.time - step.started).total_seconds())
     finished = replace(
@@ -157,14 +158,16 @@ def _step_skipped(state: ExecutionState, fact: Fact, _number: int) -> ExecutionS
     step = state.step(str(fact.data["step"]))
     if step.status.is_final or step.status is StepStatus.RUNNING:
         return state
-    status = StepStatus(fact.data.get("status", StepStatus.SKIPPED))
+    cause = fact.data["cause"]
+    if cause not in SKIP_CAUSES or state.open_gate(step.id) is not None:
+        return state
     skipped = replace(
         step,
-        status=status,
+        status=_final(fact.data.get("status", StepStatus.SKIPPED)),
         ended=fact.time,
         retry_at=None,
         reason=str(fact.data.get("reason") or ""),
-        skip_cause=fact.data["cause"],
+        skip_cause=cause,
     )
     return _with_step(state, skipped)
 
@@ -181,9 +184,10 @@ def _approval_opened(state: ExecutionState, fact: Fact, _number: int) -> Executi
         message=str(data.get("message") or ""),
         subject_digest=str(data.get("subject_digest") or ""),
         subject=data.get("subject"),
-        quorum=int(data.get("quorum") or 1),
+        quorum=max(1, int(data.get("quorum") or 1)),
         approvers=tuple(str(name) for name in data.get("approvers") or ()),
-        expires=datetime.fromisoformat(data["expires"]) if data.get("expires") else None,
+        expires=_moment(data.get("expires")),
+        on_expire="fail" if data.get("on_expire") == "fail" else "reject",
     )
     waiting = _with_step(state, replace(step, status=StepStatus.WAITING))
     return replace(waiting, gates=(*state.gates, gate))
@@ -204,7 +208,10 @@ def _approval_closed(state: ExecutionState, fact: Fact, _number: int) -> Executi
     gate = state.open_gate(str(data["step"]))
     if gate is None or gate.generation != int(data["generation"]):
         return state
-    closed = replace(gate, outcome=str(data["outcome"]), closed=fact.time, reason=str(data.get("reason") or ""))
+    outcome = str(data["outcome"])
+    if not outcome:
+        return state
+    closed = replace(gate, outcome=outcome, closed=fact.time, reason=str(data.get("reason") or ""))
     step = state.step(gate.step)
     running = step if step.status.is_final else replace(step, status=StepStatus.RUNNING)
     return _with_step(_with_gate(state, closed), running)
@@ -214,6 +221,8 @@ def _requested(state: ExecutionState, fact: Fact, _number: int) -> ExecutionStat
     request = Request(fact.id, str(fact.data["what"]), dict(fact.data), fact.actor, fact.time)
     if request.what == "cancel" and state.cancel is None and not state.closed:
         return replace(state, cancel=request)
+    if request.id in state.requests:
+        return state
     return replace(state, requests={**state.requests, request.id: request})
 
 
@@ -231,9 +240,12 @@ def _closed(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
     if state.closed is not None or state.engine is None or state.engine.id != fact.data.get("engine"):
         return state
     data = fact.data
+    status = RunStatus(data["status"])
+    if not status.is_final:
+        return state
     closed = Closed(
         at=fact.time,
-        status=RunStatus(data["status"]),
+        status=status,
         reason=str(data.get("reason") or ""),
         outputs=data.get("outputs"),
         outputs_ref=data.get("outputs_ref"),
@@ -242,6 +254,22 @@ def _closed(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
     if segments and segments[-1][1] is None:
         segments = (*segments[:-1], (segments[-1][0], fact.time))
     return replace(state, closed=closed, segments=segments)
+
+
+def _final(word: JSON) -> StepStatus:
+    status = StepStatus(word)
+    if not status.is_final:
+        raise ValueError(f"a step does not end as {status}")
+    return status
+
+
+def _moment(text: JSON) -> datetime | None:
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return moment.astimezone(UTC)
 
 
 def _with_step(state: ExecutionState, step: StepState) -> ExecutionState:
@@ -258,6 +286,18 @@ def _with_gate(state: ExecutionState, gate: Gate) -> ExecutionState:
     gates = tuple(gate if (old.step, old.generation) == (gate.step, gate.generation) else old for old in state.gates)
     return replace(state, gates=gates)
 
+
+_UNTIL_CLOSED = frozenset(
+    {
+        Kind.STEP_STARTED,
+        Kind.STEP_FINISHED,
+        Kind.STEP_SKIPPED,
+        Kind.APPROVAL_OPENED,
+        Kind.DECIDED,
+        Kind.APPROVAL_CLOSED,
+    }
+)
+"""What changes nothing any more once the run has ended; a claim still counts, lest its deed be done twice."""
 
 _HANDLERS: dict[Kind, Callable[[ExecutionState, Fact, int], ExecutionState]] = {
     Kind.OPENED: _opened,

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from prefect_wfexec.journal.facts import Actor
 from prefect_wfexec.status import RunStatus, StepStatus
 
 JSON = Any
 SkipCause = Literal["condition", "when", "optional", "manual", "upstream"]
+SKIP_CAUSES: frozenset[SkipCause] = frozenset(get_args(SkipCause))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class Gate:
     quorum: int = 1
     approvers: tuple[str, ...] = ()
     expires: datetime | None = None
+    on_expire: Literal["reject", "fail"] = "reject"
     decisions: tuple[Decision, ...] = ()
     outcome: str = ""
     closed: datetime | None = None
@@ -192,4 +194,4 @@ class ExecutionState:
 
     def active_seconds(self, now: datetime) -> float:
         """How long the run was active, in seconds: idle time between an end and a retry left out."""
-        return sum(((end or now) - start).total_seconds() for start, end in self.segments)
+        return sum(max(0.0, ((end or now) - start).total_seconds()) for start, end in self.segments)

@@ -32,9 +32,18 @@ async def create_run(
     return flow, flow_run
 
 
-async def execute_here(flow: "Flow[..., Any]", flow_run: "FlowRun", watching: Session) -> None:
-    """Run a flow run to its end in this process; how it ended stands in its journal."""
+async def execute_here(flow: "Flow[..., Any]", flow_run: "FlowRun", watching: Session) -> bool:
+    """Run a flow run in this process; how it ended stands in its journal.
+
+    Returns:
+        Whether it was run to its end here; False when another process took it over.
+    """
+    from prefect.exceptions import Abort
     from prefect.flow_engine import run_flow_async
 
     with session(watching):
-        await run_flow_async(flow, flow_run=flow_run, parameters=flow_run.parameters, return_type="state")
+        try:
+            await run_flow_async(flow, flow_run=flow_run, parameters=flow_run.parameters, return_type="state")
+        except Abort:
+            return False
+    return True

@@ -104,6 +104,12 @@ class Spool:
             self.error = error
             self.lost += characters
 
+    def flush(self) -> None:
+        """Put what was added where another process can read it, should this one be killed."""
+        if not self._is_finished and (self._records or self._in_member):
+            self._compress()
+            self._write(self._compressor.flush(zlib.Z_SYNC_FLUSH), 0)
+
     def finish(self) -> None:
         """Write what is left; `chunks` and `read_spool` then give everything."""
         self._is_finished = True
@@ -151,6 +157,12 @@ def read_spool(source: Path | Iterable[bytes]) -> Iterator[LogLine]:
         yield from open_lines.setdefault(stream, _OpenLine(stream)).add(time, text)
     for line in open_lines.values():
         yield from line.finish()
+
+
+def copy_spool(source: Path, target: Spool) -> None:
+    """Add everything that can be read of a spool's file, also one whose writer was killed, to another spool."""
+    for time, stream, text in _records(_blocks(source)):
+        target.append(time, stream, text)
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

@@ -68,11 +68,11 @@ def parse_moment(text: str, now: datetime, *, is_end: bool = False) -> datetime:
         if span:
             return now - int(span[1]) * _UNITS[span[2]]
         moment = datetime.fromisoformat(text.strip())
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        is_day = len(text.strip()) <= len("2030-01-31")
+        return moment + timedelta(days=1, microseconds=-1) if is_day and is_end else moment
     except (ValueError, OverflowError):
         raise UsageError(f"'{text}' is no date", hint="write 24h, 7d, 30d or a date such as 2030-01-31") from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    is_day = len(text.strip()) <= len("2030-01-31")
-    return moment + timedelta(days=1, microseconds=-1) if is_day and is_end else moment
 
 
 def parse_status(text: str) -> RunStatus | None:

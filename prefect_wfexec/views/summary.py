@@ -7,6 +7,7 @@ from typing import Any
 from prefect_wfexec.definition.model import Step
 from prefect_wfexec.engine.progress import RULE, duration_text, progress_lines, step_seconds
 from prefect_wfexec.journal.state import StepState
+from prefect_wfexec.runtime.ansi import strip_ansi
 from prefect_wfexec.status import RunStatus, StepStatus
 from prefect_wfexec.views.execution import Execution
 
@@ -19,7 +20,7 @@ def summary_text(execution: Execution) -> str:
     parts += list(_terraform(execution))
     parts += list(_outputs(execution))
     parts += list(_errors(execution))
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return strip_ansi("\n\n".join(part for part in parts if part)) + "\n"
 
 
 def status_text(status: RunStatus) -> str:
@@ -30,24 +31,29 @@ def status_text(status: RunStatus) -> str:
 
 def _header(execution: Execution) -> str:
     view = execution.as_json()
+    duration = duration_text(execution.duration_seconds) or "-"
+    total = {"Total Duration": f"{duration} (including retry)"} if _is_retried(execution) else {"Duration": duration}
     rows = {
         "Workflow": view["workflow"],
         "Run ID": view["name"],
         "Status": status_text(execution.status),
-        "Duration": duration_text(execution.duration_seconds) or "-",
+        **total,
         "Triggered": view["trigger"]["text"] or view["triggered_by"],
     }
-    lines = [f"{name + ':':<10} {value}" for name, value in rows.items()]
     if execution.reason:
-        lines.append(f"{'Reason:':<10} {execution.reason}")
-    return "\n".join(["Execution Summary", *lines])
+        rows["Reason"] = " ".join(execution.reason.split())
+    width = max(len(name) for name in rows) + 1
+    return "\n".join(["Execution Summary", *(f"{name + ':':<{width}} {value}" for name, value in rows.items())])
+
+
+def _is_retried(execution: Execution) -> bool:
+    return any(step.attempt > 1 for step in execution.state.steps.values())
 
 
 def _steps(execution: Execution) -> str:
     if execution.workflow is None:
         return ""
-    retried = any(step.attempt > 1 for step in execution.state.steps.values())
-    title = "Step Progress (Retried)" if retried else "Step Progress"
+    title = "Step Progress (Retried)" if _is_retried(execution) else "Step Progress"
     return "\n".join([title, RULE, *progress_lines(execution.workflow, execution.state, execution.now)])
 
 

@@ -1,0 +1,135 @@
+"""SIGKILL inside an apply, against the flow process, the supervisor and the server; and two engines on one run."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.faults.slow_apply import ENTER, PAUSE_SECONDS, RESOURCES, SlowApply
+from tests.support.server import PrefectServer, prefect_server
+from tests.support.wfexec import Wfexec
+
+APPLY_SECONDS = PAUSE_SECONDS * len(RESOURCES)
+SAMPLE, FULL = 2, 20
+
+
+def moments(count: int) -> list[pytest.param]:
+    """Moments drawn uniformly over the apply; the seed is in the test's name."""
+    seeds = [random.SystemRandom().randrange(1_000_000) for _ in range(count)] if count == SAMPLE else range(count)
+    return [pytest.param(random.Random(seed).uniform(0, APPLY_SECONDS), id=f"seed{seed}") for seed in seeds]
+
+
+def pause(seconds: float) -> None:
+    """Let the apply go on until the moment that was drawn: the one wait here that is no condition."""
+    time.sleep(seconds)
+
+
+@pytest.fixture
+def slow_apply(server: PrefectServer, tmp_path: Path) -> SlowApply:
+    return SlowApply(Wfexec(server.environment, tmp_path), tmp_path / "work")
+
+
+def check_flow_process_kill(slow_apply: SlowApply, moment: float) -> None:
+    going = slow_apply.start()
+    pause(moment)
+    supervisors = slow_apply.supervisors()
+    going.process.send_signal(signal.SIGKILL)
+    going.process.wait()
+    slow_apply.wait_until_gone(*supervisors)
+    before = slow_apply.show(going.run)
+    assert {step["id"]: step["status"] for step in before["steps"]}["apply"] in {"Running", "Success"}
+    slow_apply.enter(going.run)
+    shown = slow_apply.check_consistency(going.run)
+    apply = next(step for step in shown["steps"] if step["id"] == "apply")
+    if apply["status"] == "Failed":
+        assert apply["error"]["type"] == "outcome_unknown"
+        log = slow_apply.wfexec("logs", going.run, "--step", "apply").out
+        assert "terraform apply" in log
+    slow_apply.enter(going.run)
+    assert slow_apply.check_consistency(going.run) == shown
+
+
+def check_supervisor_kill(slow_apply: SlowApply, moment: float) -> None:
+    going = slow_apply.start()
+    pause(moment)
+    supervisors = slow_apply.supervisors() if going.process.poll() is None else []
+    for pid in supervisors:
+        os.kill(pid, signal.SIGKILL)
+    result = going.end()
+    slow_apply.wait_until_gone()
+    shown = slow_apply.check_consistency(going.run)
+    assert result.json()["status"] == shown["status"]
+    assert result.code == (0 if shown["status"] == "Succeeded" else 1)
+
+
+@pytest.mark.parametrize("moment", moments(SAMPLE))
+def test_a_killed_flow_process_leaves_nothing_running_and_no_false_success(slow_apply, moment):
+    check_flow_process_kill(slow_apply, moment)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", moments(FULL))
+def test_a_killed_flow_process_at_twenty_moments(slow_apply, moment):
+    check_flow_process_kill(slow_apply, moment)
+
+
+@pytest.mark.parametrize("moment", moments(SAMPLE))
+def test_a_killed_supervisor_ends_the_run_in_error(slow_apply, moment):
+    check_supervisor_kill(slow_apply, moment)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", moments(FULL))
+def test_a_killed_supervisor_at_twenty_moments(slow_apply, moment):
+    check_supervisor_kill(slow_apply, moment)
+
+
+def test_a_server_killed_during_an_apply_loses_nothing(tmp_path):
+    with prefect_server() as own:
+        slow_apply = SlowApply(Wfexec(own.environment, tmp_path), tmp_path / "work")
+        going = slow_apply.start()
+        pause(random.uniform(0, APPLY_SECONDS))
+        own.kill()
+        slow_apply.wait_until_gone()
+        own.start()
+        result = going.end()
+        assert result.code == 0, result.err
+        shown = slow_apply.check_consistency(going.run)
+        assert {step["status"] for step in shown["steps"]} == {"Success"}
+        assert slow_apply.resources() == dict.fromkeys(RESOURCES, "ok")
+
+
+TWO_ENGINES = """
+version: 1
+name: two-engines
+steps:
+  - {id: one, run: 'echo one >> done; until [ -e go ]; do sleep 0.1; done'}
+  - {id: two, run: 'echo two >> done'}
+  - {id: three, run: 'echo three >> done'}
+"""
+
+
+def test_a_second_process_takes_the_run_over_without_doing_anything_twice(server, tmp_path):
+    wfexec = Wfexec(server.environment, tmp_path)
+    definition = wfexec.write("two.yaml", TWO_ENGINES)
+    first = wfexec.start("run", definition)
+    first.until("One Running")
+
+    def kinds() -> list[str]:
+        return [fact["kind"] for entry in wfexec.json("audit", first.run)["entries"] for fact in entry["facts"]]
+
+    command = [sys.executable, str(ENTER), str(definition), first.run]
+    second = subprocess.Popen(command, env=wfexec.environment, stdout=subprocess.PIPE, text=True)
+    while kinds().count("entered") < 2:
+        assert second.poll() is None
+    (tmp_path / "go").touch()
+    assert second.communicate(timeout=240)[0].split()[-1] == "Succeeded"
+    assert first.end().code == 0
+    assert (tmp_path / "done").read_text().split() == ["one", "two", "three"]
+    assert kinds().count("step_started") == 3
+    assert kinds().count("superseded") == 1
