@@ -1,5 +1,6 @@
-"""The quickstart as a Prefect flow: deploy it, serve it, or call it."""
+"""The quickstart as a Prefect flow: deploy it, serve it, or run it with `python flows/quickstart.py`."""
 
+import asyncio
 from pathlib import Path
 
 from prefect_wfexec import load_workflow
@@ -7,4 +8,4 @@ from prefect_wfexec import load_workflow
 quickstart = load_workflow(Path(__file__).with_suffix(".yaml"))
 
 if __name__ == "__main__":
-    quickstart()
+    asyncio.run(quickstart())

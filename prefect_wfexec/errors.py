@@ -1,15 +1,25 @@
 """The errors this package raises.
 
-    WfexecError                     anything a person is told in one line, with the mend
-    ├── UsageError                  wrong use or a refused request (exit 2)
-    │   └── DefinitionError         a definition that does not compile, with every diagnostic (definition.diagnostics)
-    ├── Unreachable                 Prefect's API does not answer (exit 5)
-    ├── EngineError                 a fault of ours, of Prefect or of the machine: the run ends in Error
-    │   ├── JournalError            the journal can't be read, written or trusted
-    │   └── SupervisorError         the process supervisor is gone or does not answer
-    └── StepError                   what a step says of itself
-        ├── StepFailed              the step failed: Failed
-        └── StepSkipped             the step has nothing to do: Skipped, with the reason
+    WfexecError                       anything a person is told in one line, with the mend
+    ├── UsageError                    wrong use or a refused request (exit 2)
+    │   ├── DefinitionError           a definition that does not compile, with every diagnostic (definition.diagnostics)
+    │   ├── DurationError             a text that is no length of time (definition.durations)
+    │   └── EnvironmentVariableError  a variable that no process can be given (runtime.environment)
+    ├── Unreachable                   Prefect's API does not answer (exit 5)
+    ├── EngineError                   a fault of ours, of Prefect or of the machine: the run ends in Error
+    │   ├── JournalError              the journal can't be read, written or trusted
+    │   ├── SupervisorError           the process supervisor is gone or does not answer
+    │   └── Superseded                a newer engine runs the run (engine.fencing)
+    ├── StepError                     what a step says of itself
+    │   ├── StepFailed                the step failed: Failed
+    │   │   └── WithError             its `with`, rendered, does not fit its step type (definition.withs)
+    │   └── StepSkipped               the step has nothing to do: Skipped, with the reason
+    ├── ExpressionError               an expression that can't be read or evaluated (definition.templates)
+    ├── CommandNotStarted             a command that the system refuses to run (runtime.command)
+    │   └── MissingProgram            its program is not there (runtime.command)
+    ├── AddressRefused                an address that HTTP steps may not reach (runtime.http.addresses)
+    ├── HttpFault                     an HTTP exchange that came to no answer (runtime.http)
+    └── MissingBlock                  a block document that nobody saved (runtime.saved_blocks)
 """
 
 from collections.abc import Sequence

@@ -4,6 +4,7 @@ import argparse
 
 from prefect_wfexec.cli.output import DONE, say, say_json
 from prefect_wfexec.engine.context import local_user
+from prefect_wfexec.errors import UsageError
 from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.operations.decide import Decision
 from prefect_wfexec.operations.decide import decide as ask
@@ -20,6 +21,9 @@ async def reject(arguments: argparse.Namespace) -> int:
 
 
 async def _decide(arguments: argparse.Namespace, decision: Decision) -> int:
+    if arguments.code is not None:
+        words = "no gate of this version asks for a personal code"
+        raise UsageError(words, hint="leave --code out; the name is recorded as unverified", code="no-code")
     user = local_user()
     async with reachable():
         async with connected() as client:

@@ -19,16 +19,30 @@ class Interrupts:
         self._signals = signals
         self._count = 0
         self._cancelling: asyncio.Task[None] | None = None
+        self._listening: asyncio.Task[None] | None = None
 
     def __enter__(self) -> "Interrupts":
+        # Whoever started the process with a signal ignored, as nohup does, wants it ignored.
+        self._signals = [number for number in self._signals if signal.getsignal(number) is not signal.SIG_IGN]
+        self._listen()
+        self._listening = asyncio.get_running_loop().create_task(self._listen_again())
+        return self
+
+    def _listen(self) -> None:
         loop = asyncio.get_running_loop()
         for number in self._signals:
             loop.add_signal_handler(number, self._interrupted)
-        return self
+
+    async def _listen_again(self) -> None:
+        """Prefect takes SIGTERM over when it begins a flow, and would end this process in the middle of a step."""
+        await self._watcher.session.is_open.wait()
+        self._listen()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
         loop = asyncio.get_running_loop()
         for number in self._signals:
             loop.remove_signal_handler(number)

@@ -61,7 +61,7 @@ async def _read(client: "PrefectClient", arguments: argparse.Namespace, take: Ca
                 if line.is_wanted(arguments.stream, arguments.search):
                     take(line)
                     count += 1
-        if not arguments.follow or execution.status.is_final:
+        if not arguments.follow or execution.status.is_final or execution.lost:
             return count
         await asyncio.sleep(FOLLOW_SECONDS)
         await journal.catch_up()

@@ -1,7 +1,6 @@
 """`wfexec`: parse, dispatch, and end with the right exit code."""
 
 import asyncio
-import contextlib
 import importlib
 import io
 import os
@@ -10,7 +9,7 @@ from collections.abc import Sequence
 
 from prefect_wfexec.cli.arguments import make_parser
 from prefect_wfexec.cli.faults import unexpected
-from prefect_wfexec.cli.output import CANCELLED, DONE, exit_code_of_error, report
+from prefect_wfexec.cli.output import CANCELLED, DONE, exit_code_of_error, report, stop_saying
 from prefect_wfexec.errors import WfexecError
 
 _MODULES = {
@@ -45,36 +44,44 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def run_command(argv: Sequence[str]) -> int:
     """Run one command; its exit code."""
-    as_json = "--json" in argv
     # What a terminal's encoding can't show is written as an escape: no run may end over a character.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        arguments = make_parser().parse_args(argv)
-        module = importlib.import_module(f"prefect_wfexec.cli.{_MODULES[arguments.command]}")
-        command = getattr(module, arguments.command)
-        if asyncio.iscoroutinefunction(command):
-            for name, value in _PREFECT_QUIET.items():
-                os.environ.setdefault(name, value)
-            return int(asyncio.run(command(arguments)))
-        return int(command(arguments))
-    except WfexecError as error:
-        report(error, as_json=as_json)
-        return exit_code_of_error(error)
+        return _run(argv)
     except BrokenPipeError:
-        # Whoever read our output has seen enough; closing it again would only repeat the error.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        stop_saying()
         return DONE
     except KeyboardInterrupt:
         return CANCELLED
+    except WfexecError as error:
+        return _reported(error, argv)
     except Exception as fault:
         if os.environ.get("PREFECT_DEBUG_MODE", "").lower() in {"1", "true"}:
             raise
-        error = unexpected(fault)
-        report(error, as_json=as_json)
-        return exit_code_of_error(error)
+        return _reported(unexpected(fault), argv)
+    except BaseException as signalled:
+        # Prefect turns SIGTERM into an exception while a flow begins.
+        if type(signalled).__name__ == "TerminationSignal":
+            return CANCELLED
+        raise
+
+
+def _run(argv: Sequence[str]) -> int:
+    arguments = make_parser().parse_args(argv)
+    module = importlib.import_module(f"prefect_wfexec.cli.{_MODULES[arguments.command]}")
+    command = getattr(module, arguments.command)
+    if not asyncio.iscoroutinefunction(command):
+        return int(command(arguments))
+    for name, value in _PREFECT_QUIET.items():
+        os.environ.setdefault(name, value)
+    return int(asyncio.run(command(arguments)))
+
+
+def _reported(error: WfexecError, argv: Sequence[str]) -> int:
+    report(error, as_json="--json" in argv)
+    return exit_code_of_error(error)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """What goes to standard output and standard error, and the exit codes. Text is printed as it is: no markup."""
 
+import contextlib
 import json
+import os
 import sys
 from typing import Any
 
@@ -54,6 +56,12 @@ def say_json_line(value: Any) -> None:
 def _is_narrow() -> bool:
     """Whether standard output can't write every character as it is."""
     return not (sys.stdout.encoding or "").lower().startswith("utf")
+
+
+def stop_saying() -> None:
+    """Let standard output lead nowhere: whoever read it is gone, and closing it would only repeat the error."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def report(error: WfexecError, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from prefect_wfexec.cli.inputs import parse_inputs
 from prefect_wfexec.cli.interrupts import Interrupts
-from prefect_wfexec.cli.output import exit_code_of_run, note, say, say_json
+from prefect_wfexec.cli.output import exit_code_of_run, note, say, say_json, stop_saying
 from prefect_wfexec.cli.watching import make_watcher
 from prefect_wfexec.definition.diagnostics import DefinitionError
 from prefect_wfexec.definition.loader import load_definition
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
 LOOK_SECONDS = 1.0
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 async def run(arguments: argparse.Namespace) -> int:
@@ -69,9 +69,13 @@ async def until_ended(client: "PrefectClient", flow_run: "FlowRun") -> Execution
 
 
 def _report(execution: Execution, *, as_json: bool) -> int:
-    if as_json:
-        say_json(execution.as_json())
-    else:
-        say()
-        say(summary_text(execution).rstrip("\n"))
+    try:
+        if as_json:
+            say_json(execution.as_json())
+        else:
+            say()
+            say(summary_text(execution).rstrip("\n"))
+    except OSError:
+        # Nobody reads any more, and the run ended as it ended.
+        stop_saying()
     return exit_code_of_run(execution.status)

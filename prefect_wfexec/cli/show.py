@@ -3,13 +3,19 @@
 import argparse
 import asyncio
 import json
+from typing import TYPE_CHECKING
 
 from prefect_wfexec.cli.output import DONE, exit_code_of_run, say, say_json
+from prefect_wfexec.cli.watching import make_watcher
 from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.views.execution import Execution
 from prefect_wfexec.views.find import find_run, read_journal
 from prefect_wfexec.views.load import load_execution
 from prefect_wfexec.views.summary import summary_text
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.objects import FlowRun
 
 FOLLOW_SECONDS = 1.0
 
@@ -17,7 +23,12 @@ FOLLOW_SECONDS = 1.0
 async def show(arguments: argparse.Namespace) -> int:
     """Print a run as it is, or follow it to its end."""
     async with reachable():
-        execution = await _load(arguments.run, follow=arguments.follow, quiet=arguments.json)
+        async with connected() as client:
+            flow_run = await find_run(client, arguments.run)
+            if arguments.follow:
+                execution = await _follow(client, flow_run, to_standard_error=arguments.json)
+            else:
+                execution = await load_execution(client, flow_run, await read_journal(client, flow_run))
     if arguments.json:
         say_json(execution.as_json())
     else:
@@ -28,7 +39,9 @@ async def show(arguments: argparse.Namespace) -> int:
 async def outputs(arguments: argparse.Namespace) -> int:
     """Print the workflow's outputs, or each step's when the workflow declares none."""
     async with reachable():
-        execution = await _load(arguments.run)
+        async with connected() as client:
+            flow_run = await find_run(client, arguments.run)
+            execution = await load_execution(client, flow_run, await read_journal(client, flow_run))
     view = execution.as_json()
     declared = execution.workflow is not None and bool(execution.workflow.outputs)
     value = view["outputs"] if declared else {step["id"]: step["outputs"] for step in view["steps"] if step["outputs"]}
@@ -39,17 +52,18 @@ async def outputs(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-async def _load(run: str, *, follow: bool = False, quiet: bool = True) -> Execution:
-    async with connected() as client:
-        flow_run = await find_run(client, run)
-        journal = await read_journal(client, flow_run)
-        execution = await load_execution(client, flow_run, journal)
-        shown = ""
-        while follow and not execution.status.is_final:
-            text = summary_text(execution)
-            if not quiet and text != shown:
-                say(shown := text)
+async def _follow(client: "PrefectClient", flow_run: "FlowRun", *, to_standard_error: bool) -> Execution:
+    """Show each change as it comes, until the run has ended or nothing goes on with it."""
+    journal = await read_journal(client, flow_run)
+    told = 0
+    with make_watcher(user="", yes=False, to_standard_error=to_standard_error, may_ask=False) as watcher:
+        while True:
+            execution = await load_execution(client, await client.read_flow_run(flow_run.id), journal)
+            if execution.workflow is not None:
+                facts = [fact for entry in journal.entries[told:] for fact in entry.trusted_facts]
+                told = len(journal.entries)
+                watcher.session.on_facts(execution.workflow, journal.state, facts)
+            if execution.status.is_final or execution.lost:
+                return execution
             await asyncio.sleep(FOLLOW_SECONDS)
             await journal.catch_up()
-            execution = await load_execution(client, await client.read_flow_run(flow_run.id), journal)
-        return execution

@@ -16,6 +16,8 @@ from prefect_wfexec.journal.facts import Fact, Kind, utc_now
 from prefect_wfexec.journal.state import ExecutionState, Gate
 from prefect_wfexec.operations.decide import Decision, append_decision, decision_request
 from prefect_wfexec.runtime.ansi import strip_ansi
+from prefect_wfexec.runtime.spool import split_lines
+from prefect_wfexec.status import StepStatus
 
 _SHOWN = {Kind.STEP_STARTED, Kind.STEP_FINISHED, Kind.STEP_SKIPPED, Kind.APPROVAL_OPENED}
 
@@ -36,6 +38,8 @@ class Watcher:
         self._yes = yes
         self._file = file
         self._can_ask = can_ask and not yes
+        self._is_read = True
+        self._one_question = asyncio.Lock()
         self._state = ExecutionState()
         self._workflow: Workflow | None = None
         self._asking: dict[tuple[str, int], asyncio.Task[None]] = {}
@@ -50,7 +54,14 @@ class Watcher:
             task.cancel()
 
     def write(self, line: str) -> None:
-        """Show one line."""
+        """Show one line. When nobody reads any more, the run goes on all the same."""
+        if self._is_read:
+            try:
+                self._write(line)
+            except OSError:
+                self._is_read = False
+
+    def _write(self, line: str) -> None:
         self._file.write(line + "\n")
         self._file.flush()
 
@@ -67,20 +78,32 @@ class Watcher:
         self._workflow, self._state = workflow, state
         for fact in facts:
             if fact.kind in _SHOWN:
-                self._say_step(workflow, state, str(fact.data["step"]))
+                self._say(workflow, state, fact)
         self.changed(workflow, state)
         self._answer_gates(state)
 
-    def _say_step(self, workflow: Workflow, state: ExecutionState, step_id: str) -> None:
-        step, current = workflow.step(step_id), state.step(step_id)
+    def _say(self, workflow: Workflow, state: ExecutionState, fact: Fact) -> None:
+        step, current = workflow.step(str(fact.data["step"])), state.step(str(fact.data["step"]))
+        if fact.kind is Kind.STEP_STARTED:
+            again = f" (attempt {fact.data['attempt']})" if fact.data.get("attempt", 1) != 1 else ""
+            self.write(f"{StepStatus.RUNNING.icon} {step.name} {StepStatus.RUNNING.value}{again}")
+            return
+        if fact.data.get("retry_at"):
+            words = (fact.data.get("error") or {}).get("message") or "failed"
+            self.write(f"{StepStatus.FAILED.icon} {step.name} attempt {fact.data['attempt']}: {_first_line(words)}")
+            return
         status = shown_status(step, state)
         seconds = duration_text(step_seconds(current, utc_now())) if current.started and current.ended else ""
         words = " ".join(part for part in (status.icon, step.name, status.value, seconds) if part)
-        line = result_line(current, status)
+        line = _first_line(result_line(current, status))
         self.write(f"{words}: {line}" if line else words)
+        if fact.kind is Kind.APPROVAL_OPENED and not (self._yes or self._can_ask) and state.opened is not None:
+            self.write(
+                f"decide with `wfexec approve {state.opened.run_name}` or `wfexec reject {state.opened.run_name}`"
+            )
 
     def _on_log(self, step: str, _stream: str, text: str) -> None:
-        for line in strip_ansi(text).rstrip("\n").split("\n"):
+        for line in split_lines(strip_ansi(text)):
             self.write(f"{step} | {line}")
 
     def _answer_gates(self, state: ExecutionState) -> None:
@@ -97,13 +120,16 @@ class Watcher:
         if self._yes:
             await self._decide(gate, "approve", "")
             return
-        self.pause()
-        try:
-            answer = await ask(gate, self._workflow, self._state, self.write)
-        finally:
-            self.resume()
+        async with self._one_question:
+            self.pause()
+            try:
+                answer = await ask(gate, self._workflow, self._state, self.write)
+            finally:
+                self.resume()
         if answer is not None:
             await self._decide(gate, *answer)
+        else:
+            self.write(_elsewhere(self._state))
 
     async def _decide(self, gate: Gate, decision: Decision, comment: str) -> None:
         journal = self.session.journal
@@ -133,7 +159,7 @@ class LiveWatcher(Watcher):
         super().__exit__(kind, error, trace)
         self._live.stop()
 
-    def write(self, line: str) -> None:
+    def _write(self, line: str) -> None:
         self._live.print(line)
 
     def pause(self) -> None:
@@ -146,9 +172,19 @@ class LiveWatcher(Watcher):
         self._live.show(workflow, state)
 
 
-def make_watcher(*, user: str, yes: bool, to_standard_error: bool) -> Watcher:
+def _elsewhere(state: ExecutionState) -> str:
+    run = state.opened.run_name if state.opened else "RUN"
+    return f"decide with `wfexec approve {run}` or `wfexec reject {run}`"
+
+
+def _first_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[0].rstrip(":") if lines else ""
+
+
+def make_watcher(*, user: str, yes: bool, to_standard_error: bool, may_ask: bool = True) -> Watcher:
     """The watcher that suits where the output goes."""
     file = sys.stderr if to_standard_error else sys.stdout
-    can_ask = sys.stdin.isatty() and file.isatty()
+    can_ask = may_ask and sys.stdin.isatty() and file.isatty()
     kind = LiveWatcher if file.isatty() else Watcher
     return kind(user=user, yes=yes, file=file, can_ask=can_ask)

@@ -24,6 +24,7 @@ class _Ended:
 
     step: Step
     number: int
+    engine: str
     finish: Finish
     at: datetime
     recorded: "asyncio.Future[None]"
@@ -62,7 +63,8 @@ class AtWork:
 
     def start(self, step: Step, number: int, scope: Mapping[str, JSON]) -> None:
         """Begin an attempt whose start stands in the journal."""
-        attempt = Attempt(step, number, find_step_type(step.uses), scope, self._lent)
+        first_started = self._lent.journal.state.step(step.id).first_started
+        attempt = Attempt(step, number, find_step_type(step.uses), scope, self._lent, first_started)
         self._attempts[step.id] = attempt
 
         async def work(to_prefect: Sink) -> tuple[StepStatus, str]:
@@ -101,7 +103,9 @@ class AtWork:
 
     def _note(self, step: Step, number: int, finish: Finish) -> "asyncio.Future[None]":
         recorded = asyncio.get_running_loop().create_future()
-        known = self._ended.setdefault(step.id, _Ended(step, number, finish, utc_now(), recorded))
+        # A gate may have been started by an engine that is gone: its claim is carried on as it stands.
+        engine = self._lent.journal.state.step(step.id).engine or self._engine
+        known = self._ended.setdefault(step.id, _Ended(step, number, engine, finish, utc_now(), recorded))
         self._wake()
         return known.recorded
 
@@ -110,7 +114,7 @@ class AtWork:
         facts = []
         for ended in self._ended.values():
             current = state.step(ended.step.id)
-            is_ours = current.engine == self._engine and current.attempt == ended.number
+            is_ours = current.engine == ended.engine and current.attempt == ended.number
             if is_ours and current.status is StepStatus.RUNNING:
                 facts.append(self._fact(ended, state))
         return facts
@@ -152,7 +156,7 @@ class AtWork:
         data = {
             "step": ended.step.id,
             "attempt": ended.number,
-            "engine": self._engine,
+            "engine": ended.engine,
             "status": finish.status.value,
             "summary": finish.summary,
             "reason": finish.reason,

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -68,6 +69,7 @@ class Attempt:
         kind: Its step type.
         scope: The expression scope, without secrets.
         services: What the engine lends.
+        first_started: When the step's first attempt began.
 
     `sink` takes coalesced, masked text for Prefect's logger, (stream, text); it is set before `run()`.
     """
@@ -79,12 +81,14 @@ class Attempt:
         kind: type[StepType],
         scope: Mapping[str, JSON],
         services: Services,
+        first_started: datetime | None = None,
     ) -> None:
         self._step = step
         self._number = number
         self._kind = kind
         self._scope = dict(scope)
         self._services = services
+        self._first_started = first_started
         self.sink: Callable[[str, str], None] = lambda _stream, _text: None
         self._stop_reason: StopReason | None = None
         self._work: asyncio.Task[StepResult] | None = None
@@ -167,6 +171,7 @@ class Attempt:
             stdout_tail=log.stdout_tail,
             tail=log.tail,
             timeout_seconds=self._step.timeout_seconds,
+            first_started=self._first_started,
         )
         return await self._kind().run(context)
 

@@ -162,11 +162,11 @@ class Engine:
             if not facts:
                 self._changed = set()
                 return
-            is_cut = len(facts) >= FACTS_AN_ENTRY
-            self._changed = None if is_cut else set()
+            may_be_cut = len(facts) >= FACTS_AN_ENTRY or facts[-1].kind is Kind.STEP_SKIPPED
+            self._changed = None if may_be_cut else set()
             self._act_on(facts)
             self._tell(facts)
-            if not is_cut:
+            if not may_be_cut:
                 return
 
     def _decide(self, state: ExecutionState) -> list[Fact]:
@@ -179,7 +179,7 @@ class Engine:
         after = fold_facts(found, after, 0)
         ended = {str(fact.data["step"]) for fact in (*own, *found) if fact.kind is Kind.STEP_FINISHED}
         changed = None if self._changed is None else self._changed | ended
-        return [*own, *found, *self._run.decider.next_facts(after, now, changed)][:FACTS_AN_ENTRY]
+        return _cut([*own, *found, *self._run.decider.next_facts(after, now, changed)])
 
     async def _wait(self) -> None:
         """Until an attempt ended, the journal may have grown, or something is due."""
@@ -293,6 +293,16 @@ class Engine:
     def _tell(self, facts: Sequence[Fact]) -> None:
         self._session.on_facts(self._run.workflow, self._journal.state, facts)
         self._painter.changed(self._run.workflow, self._journal.state)
+
+
+def _cut(facts: list[Fact]) -> list[Fact]:
+    """As many facts as go well into one entry; cut behind a skipped step, never between facts that belong together."""
+    if len(facts) <= FACTS_AN_ENTRY:
+        return facts
+    for size in range(FACTS_AN_ENTRY, 0, -1):
+        if facts[size - 1].kind is Kind.STEP_SKIPPED:
+            return facts[:size]
+    return facts
 
 
 def _is_gate(step: Step) -> bool:

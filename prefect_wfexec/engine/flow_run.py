@@ -41,7 +41,7 @@ class FlowRunPicture:
         self._client = client
         self._flow_run = flow_run
         self._artifacts: dict[str, tuple[UUID, str]] = {}
-        self._state_name: str | None = None
+        self._state_name = RunStatus.RUNNING.value
 
     async def open(self, state: ExecutionState) -> None:
         """Name, tags and labels, where the creator of the run has not set them."""

@@ -68,7 +68,8 @@ class Lending:
         """
 
         def decide(state: ExecutionState) -> list[Fact]:
-            if not fencing.is_current(state, self._engine):
+            # A superseded engine finishes what it runs: the newer one waits for exactly that.
+            if state.step(step_id).engine != self._engine:
                 raise fencing.Superseded("a newer engine runs this run")
             taken = [step.id for step in state.steps.values() if claim in step.claims]
             if taken:

@@ -45,7 +45,7 @@ async def enter_run(
     outline = Outline(workflow)
     scopes = Scopes(workflow, outline, lent.run)
     await fencing.wait_for_older_engines(lent.journal, engine, lent.commands)
-    await settle_dead_claims(engine, lent, outline.resumable)
+    await settle_dead_claims(engine, lent, outline)
     await _load_values(lent, scopes)
     return Entered(workflow, scopes, Decider(outline, scopes, engine))
 

@@ -6,7 +6,8 @@ from functools import cached_property
 
 from prefect_wfexec.definition.model import Step, Workflow
 
-RESUMABLE_TYPES = frozenset({"approval", "wait"})
+RESUMABLE_TYPES = frozenset({"approval"})
+REPEATABLE_TYPES = frozenset({"wait"})
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class Outline:
     def resumable(self) -> frozenset[str]:
         """Steps that any engine may carry on where another left them: nothing is done twice by them."""
         return frozenset(step.id for step in self.workflow.steps if step.uses in RESUMABLE_TYPES)
+
+    @cached_property
+    def repeatable(self) -> frozenset[str]:
+        """Steps that are simply begun again when their engine died: they change nothing."""
+        return frozenset(step.id for step in self.workflow.steps if step.uses in REPEATABLE_TYPES)
 
     @cached_property
     def _bits(self) -> dict[str, int]:

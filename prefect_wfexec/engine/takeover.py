@@ -10,8 +10,9 @@ from prefect_wfexec.engine.commands import Commands, Trace
 from prefect_wfexec.engine.fencing import foreign_claims, is_current
 from prefect_wfexec.engine.lending import Lending
 from prefect_wfexec.engine.outcome import OUTCOME_UNKNOWN
+from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.steplog import store_spool
-from prefect_wfexec.journal.facts import Fact, Kind
+from prefect_wfexec.journal.facts import Fact, Kind, utc_now
 from prefect_wfexec.journal.state import ExecutionState, StepState
 from prefect_wfexec.runtime.outcome import Outcome
 from prefect_wfexec.runtime.spool import Spool, copy_spool
@@ -20,23 +21,23 @@ from prefect_wfexec.status import StepStatus
 TAIL_LINES = 20
 
 
-async def settle_dead_claims(engine: str, lent: Lending, resumable: frozenset[str]) -> None:
-    """End every attempt of a dead engine, but for those any engine can carry on."""
-    claims = [claim for claim in foreign_claims(lent.journal.state, engine) if claim.id not in resumable]
+async def settle_dead_claims(engine: str, lent: Lending, outline: Outline) -> None:
+    """End every attempt of a dead engine, but for gates, which any engine carries on; a wait begins again."""
+    claims = [claim for claim in foreign_claims(lent.journal.state, engine) if claim.id not in outline.resumable]
     logs = {claim.id: await _salvaged(lent.commands.trace(claim.id, claim.attempt), lent) for claim in claims}
 
     def decide(state: ExecutionState) -> list[Fact]:
         if not is_current(state, engine):
             return []
         left = [claim for claim in foreign_claims(state, engine) if claim.id in logs]
-        return [_unknown(claim, lent.commands, logs[claim.id]) for claim in left]
+        return [_unknown(claim, lent.commands, logs[claim.id], again=claim.id in outline.repeatable) for claim in left]
 
     await lent.journal.append(decide)
     for claim in claims:
         lent.commands.trace(claim.id, claim.attempt).forget()
 
 
-def _unknown(claim: StepState, commands: Commands, log: tuple[JSON, ...]) -> Fact:
+def _unknown(claim: StepState, commands: Commands, log: tuple[JSON, ...], *, again: bool) -> Fact:
     left = commands.trace(claim.id, claim.attempt).read_outcome()
     words = "the process that ran this step died before it could say how the step went"
     if left is not None:
@@ -58,6 +59,8 @@ def _unknown(claim: StepState, commands: Commands, log: tuple[JSON, ...]) -> Fac
         "error": fault,
         "log": list(log),
     }
+    if again:
+        data["retry_at"] = utc_now().isoformat()
     return Fact(Kind.STEP_FINISHED, data)
 
 

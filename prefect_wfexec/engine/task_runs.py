@@ -17,7 +17,6 @@ from uuid import UUID
 from prefect.client.schemas.objects import State, StateDetails, StateType, TaskRun, TaskRunPolicy, TaskRunResult
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.logging.loggers import task_run_logger
-from prefect.states import Cancelled, Completed, Failed, Running
 from prefect.utilities.engine import emit_task_run_state_change_event
 
 from prefect_wfexec.engine.task_run_ids import task_run_id
@@ -43,7 +42,7 @@ async def run_as_task(step: "Step", flow_run_id: UUID, attempt: int, work: Work)
         BaseException: what the work raised; the task run then shows the step as failed.
     """
     run = _task_run(step, flow_run_id, attempt)
-    running = _enter(run, Running(), None)
+    running = _enter(run, State(type=StateType.RUNNING), None)
     try:
         with _context(run):
             status, message = await work(_sink(run))
@@ -67,11 +66,12 @@ def _enter(run: TaskRun, state: State[Any], follows: "Event | None") -> "Event |
     """Put the task run into a state, with the fields that follow from it, and say so to Prefect."""
     before = run.state
     assert before is not None, "a task run of ours always has a state"
-    # Prefect keeps a run's states by time: two of one moment would hide each other.
-    state.timestamp = max(state.timestamp, before.timestamp + timedelta(microseconds=1))
+    if state.timestamp <= before.timestamp:
+        # Prefect keeps a run's states by time: two of one moment would hide each other.
+        state.timestamp = before.timestamp + timedelta(microseconds=1)
     state.state_details = StateDetails(task_run_id=run.id, flow_run_id=run.flow_run_id)
     if before.is_running():
-        run.total_run_time += state.timestamp - before.timestamp
+        run.total_run_time += timedelta(seconds=state.timestamp.timestamp() - before.timestamp.timestamp())
     if state.is_running():
         run.run_count += 1
         run.start_time = state.timestamp  # type: ignore[assignment]  # as Prefect's own task engine does
@@ -109,13 +109,12 @@ def _inputs(flow_run_id: UUID, needs: Iterable[str]) -> list[Any]:
     return [TaskRunResult(id=task_run_id(flow_run_id, need)) for need in needs]
 
 
+_FINAL_TYPES = {StepStatus.SUCCESS: StateType.COMPLETED, StepStatus.FAILED: StateType.FAILED}
+
+
 def _final_state(status: StepStatus, message: str) -> State[Any]:
-    if status is StepStatus.SUCCESS:
-        return Completed(name=status.value, message=message)
-    if status is StepStatus.FAILED:
-        return Failed(name=status.value, message=message)
     # A state of type CANCELLED is drawn grey, as a skipped step should be.
-    return Cancelled(name=status.value, message=message)
+    return State(type=_FINAL_TYPES.get(status, StateType.CANCELLED), name=status.value, message=message)
 
 
 def _waiting_state(status: StepStatus, message: str) -> State[Any]:

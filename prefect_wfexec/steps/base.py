@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -151,6 +152,7 @@ class StepContext:
         stdout_tail: The last 64 KiB of normal output so far, masked.
         tail: The last lines of both streams so far, masked.
         timeout_seconds: The step's deadline, None without one.
+        first_started: When the step's first attempt began, which may have been in another process.
     """
 
     step: Step
@@ -169,6 +171,7 @@ class StepContext:
     stdout_tail: Callable[[], str] = str
     tail: Callable[[], str] = str
     timeout_seconds: float | None = None
+    first_started: datetime | None = None
 
 
 class StepType(ABC):

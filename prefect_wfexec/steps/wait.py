@@ -51,7 +51,9 @@ class Wait(StepType):
             return await _wait_until(inputs.until, context)
         seconds = inputs.for_ or 0.0
         context.log.system(f"waiting {format_duration(seconds)}")
-        await asyncio.sleep(seconds)
+        # A wait that another process began is carried on, not begun anew.
+        waited = -_seconds_until(context.first_started) if context.first_started else 0.0
+        await asyncio.sleep(max(0.0, seconds - waited))
         return StepResult(summary=f"Waited {format_duration(seconds)}")
 
 

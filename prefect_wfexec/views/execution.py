@@ -37,6 +37,8 @@ class Execution:
     state: ExecutionState
     workflow: Workflow | None
     now: datetime
+    lost: str = ""
+    """What is known of an engine that is gone without a word, empty as long as the run may go on by itself."""
 
     @property
     def status(self) -> RunStatus:
@@ -95,7 +97,8 @@ class Execution:
 
     @property
     def reason(self) -> str:
-        return self.state.closed.reason if self.state.closed else ""
+        """Why the run ended as it did, or why it does not go on; empty when there is nothing to explain."""
+        return self.state.closed.reason if self.state.closed else self.lost
 
     def _trigger(self) -> dict[str, JSON]:
         trigger = self.state.opened.trigger if self.state.opened else {}

@@ -8,6 +8,7 @@ from prefect_wfexec.definition.diagnostics import DefinitionError
 from prefect_wfexec.definition.loader import load_text
 from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.engine.context import PARAMETER
+from prefect_wfexec.engine.host import host_id, is_alive
 from prefect_wfexec.journal.facts import utc_now
 from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.journal.state import ExecutionState
@@ -23,7 +24,21 @@ if TYPE_CHECKING:
 async def load_execution(client: "PrefectClient", flow_run: "FlowRun", journal: Journal) -> Execution:
     """The run with everything its journal says."""
     name = await flow_name(client, flow_run.flow_id)
-    return Execution(header_of(flow_run, name), journal.state, pinned_workflow(journal.state), utc_now())
+    state = journal.state
+    return Execution(header_of(flow_run, name), state, pinned_workflow(state), utc_now(), lost_engine(state))
+
+
+def lost_engine(state: ExecutionState) -> str:
+    """What to tell when the run's engine was on this machine and its process is gone; empty otherwise.
+
+    Nothing is known of a process on another machine, so nothing is said of it.
+    """
+    engine = state.engine
+    if state.closed is not None or engine is None or engine.left or engine.host != host_id():
+        return ""
+    if is_alive(engine.pid, engine.pid_started):
+        return ""
+    return f"its process (pid {engine.pid} on this machine) is gone; nothing goes on with this run"
 
 
 def pinned_workflow(state: ExecutionState) -> Workflow | None:

@@ -107,11 +107,8 @@ def _error(execution: Execution, step: Step, current: StepState) -> str:
 
 
 def _actions(execution: Execution, step: Step) -> list[str]:
-    name = execution.header.name
-    actions = [f"[View Full Log] wfexec logs {name} --step {step.id}", f"[Retry Step]    wfexec retry {name}"]
-    if step.allow_skip:
-        actions.append(f"[Skip Step]     wfexec skip {name} --step {step.id} --reason …")
-    return actions
+    """What a person can do next, each with its command."""
+    return [f"[View Full Log] wfexec logs {execution.header.name} --step {step.id}"]
 
 
 def _indented(text: str) -> list[str]:

@@ -42,11 +42,12 @@ def schema() -> str:
 
 def command_line() -> str:
     """The reference of the command line, from its parser and the settings."""
-    parts = [_HEAD, *(_command(name, parser, words) for name, parser, words in _commands()), _settings()]
+    parts = [_HEAD, *(_command(name, parser, words) for name, parser, words in commands()), _settings()]
     return "\n".join(parts)
 
 
-def _commands() -> Iterator[tuple[str, argparse.ArgumentParser, str]]:
+def commands() -> Iterator[tuple[str, argparse.ArgumentParser, str]]:
+    """Every command: its name, its parser and what it does."""
     for action in make_parser()._actions:
         if isinstance(action, argparse._SubParsersAction):
             for choice in action._choices_actions:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-DEADLINE_SECONDS = 240.0
+DEADLINE_SECONDS = 120.0
 _SEQUENCE = re.compile(r"\x1b\[([?0-9;]*)([A-Za-z])")
 _WIDE = frozenset("⏳")
 

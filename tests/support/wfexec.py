@@ -14,7 +14,7 @@ from textwrap import dedent
 from typing import Any
 
 COMMAND = (sys.executable, "-m", "prefect_wfexec.cli.main")
-DEADLINE_SECONDS = 240.0
+DEADLINE_SECONDS = 120.0
 """What no working command takes, on a busy machine with a cold server."""
 
 
