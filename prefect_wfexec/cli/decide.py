@@ -8,6 +8,8 @@ from prefect_wfexec.errors import UsageError
 from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.operations.decide import Decision
 from prefect_wfexec.operations.decide import decide as ask
+from prefect_wfexec.views.find import read_journal
+from prefect_wfexec.views.load import lost_engine
 
 
 async def approve(arguments: argparse.Namespace) -> int:
@@ -30,6 +32,7 @@ async def _decide(arguments: argparse.Namespace, decision: Decision) -> int:
             flow_run, gate, outcome = await ask(
                 client, arguments.run, decision, by=user, step=arguments.step, comment=arguments.comment
             )
+            journal = await read_journal(client, flow_run)
     if arguments.json:
         say_json(
             {
@@ -43,6 +46,11 @@ async def _decide(arguments: argparse.Namespace, decision: Decision) -> int:
             }
         )
     else:
-        words = {"requested": "is on record; the run counts it when its process next looks"}
-        say(f"{decision} of '{gate.step}' in {flow_run.name} by {user}: {words.get(outcome, outcome)}")
+        say(f"{decision} of '{gate.step}' in {flow_run.name} by {user}: {_words(outcome, lost_engine(journal.state))}")
     return DONE
+
+
+def _words(outcome: str, lost: str) -> str:
+    if outcome != "requested":
+        return outcome
+    return f"is on record, but {lost}" if lost else "is on record; the run counts it when its process next looks"

@@ -2,12 +2,12 @@
 
 import argparse
 import asyncio
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from prefect_wfexec.cli.output import DONE, note, say_json_line
-from prefect_wfexec.cli.output import say as say_line
 from prefect_wfexec.errors import UsageError, join_names
 from prefect_wfexec.journal.blobs import Blobs
 from prefect_wfexec.journal.keys import find_keys
@@ -36,7 +36,7 @@ async def logs(arguments: argparse.Namespace) -> int:
 
 async def _download(client: "PrefectClient", arguments: argparse.Namespace) -> None:
     with _opened(Path(arguments.download)) as file:
-        count = await _read(client, arguments, lambda line: file.write(_text(line, arguments.step) + "\n"))
+        count = await _read(client, arguments, Lines(file, only_step=arguments.step).take)
     note(f"{count} lines written to {arguments.download}")
 
 
@@ -60,7 +60,7 @@ async def _read(client: "PrefectClient", arguments: argparse.Namespace, take: Ca
             async for line in reader.new_lines(execution.workflow, journal.state, arguments.step):
                 if line.is_wanted(arguments.stream, arguments.search):
                     take(line)
-                    count += 1
+                    count += not line.continued
         if not arguments.follow or execution.status.is_final or execution.lost:
             return count
         await asyncio.sleep(FOLLOW_SECONDS)
@@ -77,9 +77,27 @@ def _require_step(execution: Execution, step: str | None) -> None:
 def _printer(arguments: argparse.Namespace) -> Callable[[Line], object]:
     if arguments.json:
         return lambda line: say_json_line(line.as_json())
-    return lambda line: say_line(_text(line, arguments.step))
+    return Lines(sys.stdout, only_step=arguments.step, is_live=arguments.follow).take
 
 
-def _text(line: Line, only_step: str | None) -> str:
-    step = "" if only_step else f"{line.step} | "
-    return f"{iso(line.time)} {step}{plain(line)}"
+class Lines:
+    """Writes lines as text, the pieces of a very long one together again."""
+
+    def __init__(self, file: TextIO, *, only_step: str | None, is_live: bool = False) -> None:
+        self._file = file
+        self._only_step = only_step
+        self._is_live = is_live
+        self._open: tuple[str, int, str] | None = None
+
+    def take(self, line: Line) -> None:
+        """Write a line, or a piece of one."""
+        this = (line.step, line.attempt, line.stream)
+        if self._open != this:
+            step = "" if self._only_step else f"{line.step} | "
+            self._file.write(f"{'' if self._open is None else chr(10)}{iso(line.time)} {step}")
+        self._file.write(plain(line))
+        self._open = this if line.continued else None
+        if self._open is None:
+            self._file.write("\n")
+            if self._is_live:
+                self._file.flush()

@@ -74,7 +74,7 @@ class AtWork:
 
             attempt.sink = sink
             finish = await attempt.run()
-            await self.ended(step, number, finish)
+            await self._note(step, number, finish, attempt.ended_at)
             message = finish.fault["message"] if finish.fault else finish.summary or finish.reason
             return finish.status, str(message)
 
@@ -97,15 +97,12 @@ class AtWork:
         fault = {"type": kind, "message": self._lent.masker.mask(message), "exit_code": None, "tail": ""}
         self._note(step, number, Finish(StepStatus.FAILED, fault=fault))
 
-    async def ended(self, step: Step, number: int, finish: Finish) -> None:
-        """Hand over how an attempt ended, and wait until the journal says it."""
-        await self._note(step, number, finish)
-
-    def _note(self, step: Step, number: int, finish: Finish) -> "asyncio.Future[None]":
+    def _note(self, step: Step, number: int, finish: Finish, at: datetime | None = None) -> "asyncio.Future[None]":
+        """Hand over how an attempt ended; done once the journal says it."""
         recorded = asyncio.get_running_loop().create_future()
         # A gate may have been started by an engine that is gone: its claim is carried on as it stands.
         engine = self._lent.journal.state.step(step.id).engine or self._engine
-        known = self._ended.setdefault(step.id, _Ended(step, number, engine, finish, utc_now(), recorded))
+        known = self._ended.setdefault(step.id, _Ended(step, number, engine, finish, at or utc_now(), recorded))
         self._wake()
         return known.recorded
 

@@ -18,6 +18,7 @@ from prefect_wfexec.engine.outputs import StoredOutputs, store_outputs
 from prefect_wfexec.engine.secret_values import strings_in
 from prefect_wfexec.engine.steplog import AttemptLog
 from prefect_wfexec.errors import EngineError, StepFailed, StepSkipped, WfexecError
+from prefect_wfexec.journal.facts import utc_now
 from prefect_wfexec.runtime.environment import step_environment
 from prefect_wfexec.runtime.masking import Masker
 from prefect_wfexec.settings import PASS_ENV
@@ -71,7 +72,8 @@ class Attempt:
         services: What the engine lends.
         first_started: When the step's first attempt began.
 
-    `sink` takes coalesced, masked text for Prefect's logger, (stream, text); it is set before `run()`.
+    `sink` takes coalesced, masked text for Prefect's logger, (stream, text); it is set before `run()`. `ended_at` is
+    when the work had stopped, before its outputs and log were stored.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Attempt:
         self._services = services
         self._first_started = first_started
         self.sink: Callable[[str, str], None] = lambda _stream, _text: None
+        self.ended_at: datetime | None = None
         self._stop_reason: StopReason | None = None
         self._work: asyncio.Task[StepResult] | None = None
         self._log: AttemptLog | None = None
@@ -146,6 +149,7 @@ class Attempt:
         try:
             return await _finished_even_if_cancelled(work)
         finally:
+            self.ended_at = utc_now()
             if timer is not None:
                 timer.cancel()
 

@@ -1,5 +1,7 @@
 """The log of a run, line by line: stored logs of ended attempts, Prefect's own records of running ones."""
 
+import base64
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from prefect_wfexec.definition.model import Workflow
-from prefect_wfexec.engine.steplog import moment, read_stored_log
+from prefect_wfexec.engine.steplog import moment
 from prefect_wfexec.engine.task_run_ids import task_run_id
 from prefect_wfexec.errors import EngineError
+from prefect_wfexec.journal.blobref import BlobRef
 from prefect_wfexec.journal.state import Attempt, ExecutionState, StepState
 from prefect_wfexec.runtime.ansi import strip_ansi
+from prefect_wfexec.runtime.spool import read_spool
 from prefect_wfexec.status import StepStatus
 from prefect_wfexec.steps.base import BlobStore
 from prefect_wfexec.views.execution import iso
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
 
 Stream = Literal["all", "output", "errors"]
 PAGE = 200
+MOST_IN_MEMORY_BYTES = 8 << 20
+BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,8 @@ class Line:
     attempt: int
     stream: str
     message: str
+    continued: bool = False
+    """Whether what follows of this stream belongs to the same line, which is too long for one piece."""
 
     @property
     def level(self) -> str:
@@ -88,26 +96,35 @@ class LogReader:
             return
         this = (step_id, attempt.number)
         given = {stream: count for (*key, stream), count in self._given.items() if tuple(key) == this}
-        for line in await self._stored(step_id, attempt):
+        async for line in self._stored(step_id, attempt):
             if given.get(line.stream, 0) > 0:
                 given[line.stream] -= 1
                 continue
             yield line
 
-    async def _stored(self, step_id: str, attempt: Attempt) -> list[Line]:
-        lost = [str(part["lost"]) for part in attempt.log if "lost" in part]
+    async def _stored(self, step_id: str, attempt: Attempt) -> AsyncIterator[Line]:
+        """A stored log can be larger than memory: it goes through a file of this process."""
+        lost: list[str] = []
+        with tempfile.SpooledTemporaryFile(MOST_IN_MEMORY_BYTES) as file:
+            for part in attempt.log:
+                try:
+                    file.write(await self._part(part))
+                except EngineError as error:
+                    lost.append(error.message)
+            file.seek(0)
+            for line in read_spool(iter(lambda: file.read(BLOCK_BYTES), b"")):
+                yield Line(moment(line), step_id, attempt.number, line.stream, line.message, line.continued)
+        for why in dict.fromkeys(lost):
+            yield Line(attempt.ended, step_id, attempt.number, "system", f"log lost: {why}")
+
+    async def _part(self, part: Any) -> bytes:
+        if "inline" in part:
+            return base64.b64decode(part["inline"])
+        if "lost" in part:
+            raise EngineError(str(part["lost"]))
         if self._blobs is None:
-            lost.append("the log is encrypted and this process has no key")
-        lines: list[Line] = []
-        if self._blobs is not None:
-            try:
-                lines = [
-                    Line(moment(line), step_id, attempt.number, line.stream, line.message)
-                    for line in await read_stored_log(attempt.log, self._blobs)
-                ]
-            except EngineError as error:
-                lost.append(error.message)
-        return lines + [Line(attempt.ended, step_id, attempt.number, "system", f"log lost: {why}") for why in lost]
+            raise EngineError("the log is encrypted and this process has no key")
+        return await self._blobs.get(BlobRef.from_json(part))
 
     async def _running(self, step: StepState) -> AsyncIterator[Line]:
         if step.started is None:

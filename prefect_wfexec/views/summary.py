@@ -1,6 +1,7 @@
 """The execution summary: what is printed at the end of a run. Pure text."""
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -108,7 +109,16 @@ def _error(execution: Execution, step: Step, current: StepState) -> str:
 
 def _actions(execution: Execution, step: Step) -> list[str]:
     """What a person can do next, each with its command."""
-    return [f"[View Full Log] wfexec logs {execution.header.name} --step {step.id}"]
+    actions = [f"[View Full Log] wfexec logs {execution.header.name} --step {step.id}"]
+    opened = execution.state.opened
+    if opened is not None and opened.path and execution.status.is_final:
+        inputs = "".join(f" -i {shlex.quote(f'{name}={_as_input(value)}')}" for name, value in opened.inputs.items())
+        actions.append(f"[Run Again]     wfexec run {shlex.quote(opened.path)}{inputs}")
+    return actions
+
+
+def _as_input(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _indented(text: str) -> list[str]:

@@ -51,6 +51,7 @@ class Going:
         self._readers = [
             threading.Thread(target=self._read, args=(name, stream), daemon=True)
             for name, stream in (("out", process.stdout), ("err", process.stderr))
+            if stream is not None
         ]
         for reader in self._readers:
             reader.start()
@@ -152,17 +153,21 @@ class Wfexec:
         assert result.code == code, f"exit code {result.code}\n{result.out[-3000:]}\n{result.err[-3000:]}"
         return result.json()
 
-    def start(self, *arguments: str | Path, **options: Any) -> Going:
-        """Start a command."""
+    def start(self, *arguments: str | Path, out: Path | None = None) -> Going:
+        """Start a command.
+
+        Args:
+            *arguments: Its arguments.
+            out: A file for standard output, when there is too much of it to collect.
+        """
         started = time.monotonic()
         process = subprocess.Popen(
             [*COMMAND, *map(str, arguments)],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.PIPE if out is None else out.open("wb"),
             stderr=subprocess.PIPE,
-            **options,
         )
         going = Going(process, started)
         self._going.append(going)
