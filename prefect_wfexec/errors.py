@@ -20,6 +20,8 @@
     ├── AddressRefused                an address that HTTP steps may not reach (runtime.http.addresses)
     ├── HttpFault                     an HTTP exchange that came to no answer (runtime.http)
     └── MissingBlock                  a block document that nobody saved (runtime.saved_blocks)
+
+In brackets: the module where one stands that does not stand here.
 """
 
 from collections.abc import Sequence

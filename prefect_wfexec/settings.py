@@ -30,7 +30,9 @@ class Setting:
         return tuple(item.strip() for item in self.read(environ).split(",") if item.strip())
 
 
-SECRET_KEY = Setting("SECRET_KEY", "key of journals and blobs; made once and kept in a Secret block when unset", "", True)
+SECRET_KEY = Setting(
+    "SECRET_KEY", "key of journals and blobs; made once and kept in a Secret block when unset", is_secret=True
+)
 USER = Setting("USER", "who starts and decides from this command line; the login name when unset")
 HTTP_ALLOW = Setting("HTTP_ALLOW", "hosts, host:port pairs or networks that HTTP steps may reach although private")
 STORAGE = Setting("STORAGE", "Prefect storage block (type/name) for blobs over 8 MiB; a local folder when unset")

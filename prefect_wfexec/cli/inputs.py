@@ -44,7 +44,10 @@ def _split(pair: str) -> tuple[str, str]:
 
 def _typed(declared: Input, text: str) -> JSON:
     value = text if declared.type == "string" else _parse(declared, text)
-    refuse_unsafe(value)
+    try:
+        refuse_unsafe(value)
+    except UsageError as error:
+        raise UsageError(f"input '{declared.name}': {error.message}", hint=error.hint, code=error.code) from None
     problem = problem_of(declared, value)
     if problem:
         raise UsageError(f"input '{declared.name}' is {shown(text)}; it {problem}", code="bad-input")

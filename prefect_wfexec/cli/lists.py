@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from prefect_wfexec.cli.output import DONE, FAILED, note, say, say_json
@@ -10,7 +11,8 @@ from prefect_wfexec.journal.facts import utc_now
 from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.views.approvals import load_approvals
 from prefect_wfexec.views.audit import audit as audit_view
-from prefect_wfexec.views.find import find_run, read_journal
+from prefect_wfexec.views.audit import read_unchecked
+from prefect_wfexec.views.find import find_run
 from prefect_wfexec.views.history import HistoryFilter, load_history, parse_moment, parse_status, parse_trigger
 
 
@@ -43,7 +45,7 @@ async def history(arguments: argparse.Namespace) -> int:
                 row["status"],
                 row["triggered_by"],
                 row["user"] or "-",
-                row["started"] or row["triggered_at"] or "-",
+                _moment(row["started"] or row["triggered_at"]),
                 duration_text(row["duration_seconds"]) or "-",
             )
             for row in rows
@@ -64,7 +66,15 @@ async def approvals(arguments: argparse.Namespace) -> int:
     _table(
         titles,
         [
-            tuple(row[key] or "-" for key in ("run", "workflow", "step", "opened", "expires", "needs", "message"))
+            (
+                row["run"],
+                row["workflow"],
+                row["step"],
+                _moment(row["opened"]),
+                _moment(row["expires"]),
+                row["needs"],
+                row["message"] or "-",
+            )
             for row in rows
         ],
     )
@@ -75,7 +85,7 @@ async def audit(arguments: argparse.Namespace) -> int:
     """Print the journal and what checking it says; fails when the chain does not hold."""
     async with reachable():
         async with connected() as client:
-            view = audit_view(await read_journal(client, await find_run(client, arguments.run)))
+            view = audit_view(await read_unchecked(client, await find_run(client, arguments.run)))
     if arguments.json:
         say_json(view)
     else:
@@ -95,6 +105,11 @@ def _brief(fact: dict[str, Any]) -> str:
     data = fact["data"]
     keys = ("step", "attempt", "status", "decision", "outcome", "what", "reason", "comment", "workflow")
     return " ".join(f"{key}={data[key]}" for key in keys if data.get(key))
+
+
+def _moment(text: str | None) -> str:
+    """A time to the second, which is what a person reads in a list."""
+    return datetime.fromisoformat(text).strftime("%Y-%m-%dT%H:%M:%SZ") if text else "-"
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

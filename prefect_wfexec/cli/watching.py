@@ -18,6 +18,7 @@ from prefect_wfexec.operations.decide import Decision, append_decision, decision
 from prefect_wfexec.runtime.ansi import strip_ansi
 from prefect_wfexec.runtime.spool import split_lines
 from prefect_wfexec.status import StepStatus
+from prefect_wfexec.steps.registry import find_step_type
 
 _SHOWN = {Kind.STEP_STARTED, Kind.STEP_FINISHED, Kind.STEP_SKIPPED, Kind.APPROVAL_OPENED}
 
@@ -85,6 +86,8 @@ class Watcher:
     def _say(self, workflow: Workflow, state: ExecutionState, fact: Fact) -> None:
         step, current = workflow.step(str(fact.data["step"])), state.step(str(fact.data["step"]))
         if fact.kind is Kind.STEP_STARTED:
+            if find_step_type(step.uses).spec.is_gate:
+                return  # it is about to say that it waits
             again = f" (attempt {fact.data['attempt']})" if fact.data.get("attempt", 1) != 1 else ""
             self.write(f"{StepStatus.RUNNING.icon} {step.name} {StepStatus.RUNNING.value}{again}")
             return

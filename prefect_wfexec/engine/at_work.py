@@ -61,6 +61,11 @@ class AtWork:
         """Whether something ended that the journal does not say yet."""
         return bool(self._ended)
 
+    @property
+    def values(self) -> dict[str, Mapping[str, JSON]]:
+        """The outputs, in clear, of what ended."""
+        return {step_id: ended.finish.values for step_id, ended in self._ended.items() if ended.finish.values}
+
     def start(self, step: Step, number: int, scope: Mapping[str, JSON]) -> None:
         """Begin an attempt whose start stands in the journal."""
         first_started = self._lent.journal.state.step(step.id).first_started

@@ -19,15 +19,16 @@ SATISFYING_SKIPS: frozenset[SkipCause] = frozenset({"condition", "when", "option
 
 
 def whole_steps(facts: Sequence[Fact], limit: int) -> list[Fact]:
-    """The first facts, `limit` at most: a step that starts or whose gate closes is not parted from its end."""
+    """The first facts, about `limit`: what starts a step or closes its gate is not parted from the step's end."""
     count = min(limit, len(facts))
-    while 0 < count < len(facts) and facts[count].kind is Kind.STEP_FINISHED and _is_same_step(facts, count):
-        count -= 1
-    return list(facts[: count or limit])
+    if count < len(facts) and _ends_the_one_before(facts, count):
+        count += 1
+    return list(facts[:count])
 
 
-def _is_same_step(facts: Sequence[Fact], place: int) -> bool:
-    return facts[place - 1].data.get("step") == facts[place].data.get("step")
+def _ends_the_one_before(facts: Sequence[Fact], place: int) -> bool:
+    this, before = facts[place], facts[place - 1]
+    return this.kind is Kind.STEP_FINISHED and this.data["step"] == before.data.get("step")
 
 
 @dataclass
@@ -138,8 +139,9 @@ class Decider:
         if not self._others_are_final(state):
             return facts
         for step in self.outline.on_cancel:
+            above = self.outline.ancestors_among(step.id, (other.id for other in self.outline.on_cancel))
             is_pending = state.step(step.id).status is StepStatus.PENDING
-            if is_pending and all(state.step(need).status.is_final for need in step.needs):
+            if is_pending and all(state.step(other).status.is_final for other in above):
                 found = self._condition(step, state, now)
                 facts += found
                 state = fold_facts(found, state, 0)

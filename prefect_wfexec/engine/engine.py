@@ -12,6 +12,7 @@ from prefect_wfexec.engine import fencing, gates
 from prefect_wfexec.engine.at_work import AtWork
 from prefect_wfexec.engine.closing import closing_fact, outputs_page, stored_run_outputs
 from prefect_wfexec.engine.context import RunContext
+from prefect_wfexec.engine.decide import whole_steps
 from prefect_wfexec.engine.flow_run import FlowRunPicture, final_state
 from prefect_wfexec.engine.gate_opening import render_gate
 from prefect_wfexec.engine.lending import Lending
@@ -162,7 +163,7 @@ class Engine:
             if not facts:
                 self._changed = set()
                 return
-            may_be_cut = len(facts) >= FACTS_AN_ENTRY or facts[-1].kind is Kind.STEP_SKIPPED
+            may_be_cut = len(facts) >= FACTS_AN_ENTRY
             self._changed = None if may_be_cut else set()
             self._act_on(facts)
             self._tell(facts)
@@ -174,12 +175,14 @@ class Engine:
         if not fencing.is_current(state, self.id) or state.closed is not None:
             return own
         now = utc_now()
+        # Conditions must see outputs in clear, also those that their entry shows masked or cut.
+        self._run.scopes.values.update(self._work.values)
         after = fold_facts(own, state, 0)
         found = gates.gate_facts(after, now)
         after = fold_facts(found, after, 0)
         ended = {str(fact.data["step"]) for fact in (*own, *found) if fact.kind is Kind.STEP_FINISHED}
         changed = None if self._changed is None else self._changed | ended
-        return _cut([*own, *found, *self._run.decider.next_facts(after, now, changed)])
+        return whole_steps([*own, *found, *self._run.decider.next_facts(after, now, changed)], FACTS_AN_ENTRY)
 
     async def _wait(self) -> None:
         """Until an attempt ended, the journal may have grown, or something is due."""
@@ -221,8 +224,6 @@ class Engine:
         ended = [str(fact.data["step"]) for fact in facts if fact.kind is Kind.STEP_FINISHED]
         for step_id in ended:
             finish = self._work.settle(step_id)
-            if finish is not None and finish.values:
-                self._run.scopes.values[step_id] = finish.values
             for page in finish.artifacts if finish is not None else ():
                 self._painter.page(page)
         started = [str(fact.data["step"]) for fact in facts if fact.kind is Kind.STEP_STARTED]
@@ -293,16 +294,6 @@ class Engine:
     def _tell(self, facts: Sequence[Fact]) -> None:
         self._session.on_facts(self._run.workflow, self._journal.state, facts)
         self._painter.changed(self._run.workflow, self._journal.state)
-
-
-def _cut(facts: list[Fact]) -> list[Fact]:
-    """As many facts as go well into one entry; cut behind a skipped step, never between facts that belong together."""
-    if len(facts) <= FACTS_AN_ENTRY:
-        return facts
-    for size in range(FACTS_AN_ENTRY, 0, -1):
-        if facts[size - 1].kind is Kind.STEP_SKIPPED:
-            return facts[:size]
-    return facts
 
 
 def _is_gate(step: Step) -> bool:

@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from prefect.client.schemas.objects import State, StateDetails, StateType, TaskRun, TaskRunPolicy, TaskRunResult
+from prefect.client.schemas.objects import State, StateType, TaskRun, TaskRunPolicy, TaskRunResult
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.logging.loggers import task_run_logger
 from prefect.utilities.engine import emit_task_run_state_change_event
@@ -69,7 +69,6 @@ def _enter(run: TaskRun, state: State[Any], follows: "Event | None") -> "Event |
     if state.timestamp <= before.timestamp:
         # Prefect keeps a run's states by time: two of one moment would hide each other.
         state.timestamp = before.timestamp + timedelta(microseconds=1)
-    state.state_details = StateDetails(task_run_id=run.id, flow_run_id=run.flow_run_id)
     if before.is_running():
         run.total_run_time += timedelta(seconds=state.timestamp.timestamp() - before.timestamp.timestamp())
     if state.is_running():
@@ -82,27 +81,32 @@ def _enter(run: TaskRun, state: State[Any], follows: "Event | None") -> "Event |
 
 
 def _task_run(step: "Step", flow_run_id: UUID, attempt: int) -> TaskRun:
-    own_id = task_run_id(flow_run_id, step.id)
-    state: State[Any] = State(
-        type=StateType.PENDING, state_details=StateDetails(task_run_id=own_id, flow_run_id=flow_run_id)
-    )
-    return TaskRun(
-        id=own_id,
-        name=step.id,
-        flow_run_id=flow_run_id,
-        task_key=step.id,
-        dynamic_key=step.id,
-        empirical_policy=TaskRunPolicy(retries=0),
-        task_inputs={"wait_for": _inputs(flow_run_id, step.needs)} if step.needs else {},
-        run_count=max(attempt - 1, 0),
-        expected_start_time=state.timestamp,
-        state_id=state.id,
-        state_type=state.type,
-        state_name=state.name,
-        state=state,
-        created=state.timestamp,
-        updated=state.timestamp,
-    )
+    state: State[Any] = State(type=StateType.PENDING)
+    flow = FlowRunContext.get()
+    values = {
+        "id": task_run_id(flow_run_id, step.id),
+        "name": step.id,
+        "flow_run_id": flow_run_id,
+        "task_key": step.id,
+        "dynamic_key": step.id,
+        "task_inputs": {"wait_for": _inputs(flow_run_id, step.needs)} if step.needs else {},
+        "run_count": max(attempt - 1, 0),
+        "flow_run_run_count": flow.flow_run.run_count if flow and flow.flow_run else 0,
+        "expected_start_time": state.timestamp,
+        "state_id": state.id,
+        "state_type": state.type,
+        "state_name": state.name,
+        "state": state,
+        "created": state.timestamp,
+        "updated": state.timestamp,
+    }
+    return _blank().model_copy(update=values)
+
+
+@cache
+def _blank() -> TaskRun:
+    """A task run to make others from: checking all its fields again for each step would cost more than the rest."""
+    return TaskRun(name="", task_key="", dynamic_key="", empirical_policy=TaskRunPolicy(retries=0))
 
 
 def _inputs(flow_run_id: UUID, needs: Iterable[str]) -> list[Any]:

@@ -145,11 +145,24 @@ async def connected() -> "AsyncIterator[PrefectClient]":
     async with get_client() as client:
         fault = await client.api_healthcheck()
         if fault is not None:
-            raise Unreachable(
-                f"prefect's API at {client.api_url} does not answer: {fault or type(fault).__name__}",
-                hint="start it, or set PREFECT_API_URL to one that runs",
-            )
+            raise as_unreachable(fault, str(client.api_url))
         yield client
+
+
+def as_unreachable(fault: Exception, url: str) -> Unreachable:
+    """What to tell a person when a call to Prefect's API ended with this fault."""
+    if isinstance(fault, httpx.HTTPStatusError):
+        status = fault.response.status_code
+        if status in {401, 403}:
+            return Unreachable(
+                f"prefect's API at {url} refuses this process with {status}",
+                hint="set PREFECT_API_AUTH_STRING, or PREFECT_API_KEY, to what it asks for",
+            )
+        return Unreachable(f"prefect's API at {url} answers {status}", hint="look at the log of its server")
+    words = " ".join(str(fault).split()) or type(fault).__name__
+    return Unreachable(
+        f"prefect's API at {url} does not answer: {words}", hint="start it, or set PREFECT_API_URL to one that runs"
+    )
 
 
 def _free_port() -> int:

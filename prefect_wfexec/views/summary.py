@@ -55,7 +55,8 @@ def _steps(execution: Execution) -> str:
     if execution.workflow is None:
         return ""
     title = "Step Progress (Retried)" if _is_retried(execution) else "Step Progress"
-    return "\n".join([title, RULE, *progress_lines(execution.workflow, execution.state, execution.now)])
+    until = execution.ended or execution.now
+    return "\n".join([title, RULE, *progress_lines(execution.workflow, execution.state, until)])
 
 
 def _terraform(execution: Execution) -> Iterator[str]:

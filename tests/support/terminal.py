@@ -11,7 +11,7 @@ import subprocess
 import termios
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 DEADLINE_SECONDS = 120.0
@@ -146,14 +146,12 @@ class Terminal:
         """Wait until a text was written."""
         self._until(lambda: text in self._text, text)
 
-    def until_shown(self, text: str) -> list[str]:
-        """Wait until a text stands on the screen; the screen."""
-        self._until(lambda: any(text in line for line in self.screen.lines), text)
-        with self._grew:
-            return self.screen.lines
+    def until_shown(self, pattern: str) -> None:
+        """Wait until a line on the screen begins with what the pattern matches."""
+        wanted = re.compile(pattern)
+        self._until(lambda: any(wanted.match(line) for line in self.screen.lines), pattern)
 
-    def _until(self, condition: object, what: str) -> None:
-        assert callable(condition)
+    def _until(self, condition: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + DEADLINE_SECONDS
         with self._grew:
             while not condition():

@@ -102,9 +102,13 @@ class Going:
         """Signal the command's process alone, as `kill` does."""
         self.process.send_signal(number)
 
-    def end(self) -> Result:
+    def end(self, seconds: float = DEADLINE_SECONDS) -> Result:
         """Wait for the end."""
-        code = self.process.wait(DEADLINE_SECONDS)
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.stop()
+            raise AssertionError(f"the command did not end:\n{self._text()}") from None
         for reader in self._readers:
             reader.join(DEADLINE_SECONDS)
         return Result(code, self.out, self.err, time.monotonic() - self._started)

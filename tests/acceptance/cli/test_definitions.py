@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from prefect_wfexec.cli.main import run_command
 from tests.support.wfexec import Wfexec, plain_environment
 
 GOOD = """
@@ -156,13 +157,16 @@ def test_abbreviated_flags_are_refused(wfexec: Wfexec) -> None:
         ("run", "good.yaml", "--frob"),
     ],
 )
-def test_wrong_use_is_one_line_and_2(wfexec: Wfexec, arguments: tuple[str, ...]) -> None:
-    wfexec.write("good.yaml", GOOD)
-    result = wfexec(*arguments, "--json")
-    assert result.code == 2, result.err
-    assert len(result.err.splitlines()) == 1
-    assert result.err.startswith("wfexec: ")
-    error = result.json()["error"]
+def test_wrong_use_is_one_line_and_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    path = Wfexec({}, tmp_path).write("good.yaml", GOOD)
+    given = [str(path) if argument == "good.yaml" else argument for argument in arguments]
+    assert run_command([*given, "--json"]) == 2
+    told = capsys.readouterr()
+    assert len(told.err.splitlines()) == 1
+    assert told.err.startswith("wfexec: ")
+    error = json.loads(told.out)["error"]
     assert list(error) == ["code", "message", "hint", "diagnostics"]
-    assert error["message"] in result.err
+    assert error["message"] in told.err
     assert "_count" not in error["message"]

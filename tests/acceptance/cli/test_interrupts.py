@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,15 +31,20 @@ INFRASTRUCTURE = """
     resource "terraform_data" "slow" {
       input = terraform_data.first.output
       provisioner "local-exec" {
-        interpreter = ["bash", "-c"]
-        command     = <<-EOT
-          trap 'echo INT >> signals; exit 1' INT
-          trap 'echo TERM >> signals' TERM
-          touch begun
-          while true; do sleep 0.1; done
-        EOT
+        command = "touch begun; sleep 600"
       }
     }
+"""
+RECORDING_TERRAFORM = """
+    #!{python}
+    # Terraform, in a process group whose signals are written down.
+    import pathlib, signal, subprocess, sys
+    def note(number, _frame):
+        with open("{record}", "a") as record:
+            record.write(signal.Signals(number).name + "\\n")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, note)
+    sys.exit(subprocess.Popen(["{terraform}", *sys.argv[1:]]).wait())
 """
 APPLYING = """
     version: 1
@@ -120,12 +126,18 @@ def test_an_apply_gets_one_interrupt_and_saves_its_state(wfexec: Wfexec) -> None
     folder = Path(wfexec.folder / "applying")
     wfexec.write("applying/infra/main.tf", INFRASTRUCTURE)
     wfexec.write("applying/flow.yaml", APPLYING)
-    going = wfexec.start("run", "applying/flow.yaml")
+    record = folder / "signals"
+    program = RECORDING_TERRAFORM.format(python=sys.executable, record=record, terraform=shutil.which("terraform"))
+    recording = wfexec.write("applying/terraform", program.lstrip("\n"))
+    recording.chmod(0o700)
+    going = wfexec.with_environment(PREFECT_INTEGRATIONS_WFEXEC_TERRAFORM=str(recording)).start(
+        "run", "applying/flow.yaml"
+    )
     wait_until((folder / "infra" / "begun").exists, "the apply")
     going.signal()
     ended = going.end()
     assert ended.code == 4, ended.out
-    assert (folder / "infra" / "signals").read_text().split() == ["INT"]
+    assert record.read_text().split() == ["SIGINT"]
     state = json.loads((folder / "infra" / "terraform.tfstate").read_text())
     assert {found["name"] for found in state["resources"]} == {"first", "slow"}
     assert not (folder / "infra" / ".terraform.tfstate.lock.info").exists()

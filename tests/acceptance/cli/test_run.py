@@ -1,5 +1,6 @@
 """`run` to its end, and what `show`, `outputs`, `history` and `audit` say of the run afterwards."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -7,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from prefect_wfexec.cli.main import run_command
+from tests.support.server import PrefectServer
 from tests.support.shapes import HISTORY_ROW, assert_execution, assert_shape
 from tests.support.wfexec import COMMAND, Wfexec
 
@@ -172,14 +175,14 @@ def test_audit_verifies(wfexec: Wfexec, everything: dict[str, Any]) -> None:
 def test_the_summary_has_the_products_form(wfexec: Wfexec, everything: dict[str, Any]) -> None:
     lines = wfexec("show", everything["name"]).out.splitlines()
     assert lines[0] == "Execution Summary"
-    header = dict(line.split(":", 1) for line in lines[1:6])
-    assert {key: value.strip() for key, value in header.items() if key != "Duration"} == {
+    header = {key: value.strip() for key, _, value in (line.partition(":") for line in lines[1:6])}
+    assert re.fullmatch(r"(\d+m )?\d+s \(including retry\)", header.pop("Total Duration"))
+    assert header == {
         "Workflow": "nightly-report",
         "Run ID": everything["name"],
         "Status": "Completed ✓",
         "Triggered": "Manual (jane)",
     }
-    assert re.fullmatch(r"(\d+m )?\d+s", header["Duration"].strip())
     steps = [line for line in lines if re.match(r" ?\d+\. ", line)]
     assert re.fullmatch(r" 1\. Extract +✓ \d+s", steps[0])
     assert re.fullmatch(r" 4\. Flaky Part ✓ \d+s \(attempt 3\)", steps[3])
@@ -195,6 +198,7 @@ def test_a_failed_run_tells_what_failed_and_what_to_do(failing: tuple[str, str])
     lines = out.splitlines()
     assert lines[0] == f"Run {name}"
     assert "Status:    Failed ✗" in lines
+    assert any(re.fullmatch(r"Duration:  (\d+m )?\d+s", line) for line in lines)
     assert any(re.fullmatch(r"2\. Load Table ✗ \d+s ← FAILED", line) for line in lines)
     assert any(re.fullmatch(r"3\. Index +⊘ Skipped", line) for line in lines)
     assert any(re.fullmatch(r"4\. Page +✓ \d+s", line) for line in lines)
@@ -232,33 +236,29 @@ def test_history_has_every_key_of_its_shape(
     assert mine["duration_seconds"] == pytest.approx(everything["duration_seconds"], abs=1)
 
 
-@pytest.mark.parametrize(
-    ("flags", "finds_everything", "finds_failing"),
-    [
-        (("--status", "success"), True, False),
-        (("--status", "COMPLETED"), True, False),
-        (("--status", "Failed"), False, True),
-        (("--status", "terminated"), False, False),
-        (("--status", "all", "--user", "jane", "--triggered-by", "manual"), True, True),
-        (("--triggered-by", "Git"), False, False),
-        (("--workflow", "broken-load"), False, True),
-        (("--user", "nobody"), False, False),
-        (("--since", "24h", "--search", "NIGHTLY"), True, False),
-        (("--since", "2200-01-01"), False, False),
-        (("--until", "2020-01-31"), False, False),
-    ],
-)
 def test_history_filters(
-    wfexec: Wfexec,
+    api: PrefectServer,
     everything: dict[str, Any],
     failing: tuple[str, str],
-    flags: tuple[str, ...],
-    *,
-    finds_everything: bool,
-    finds_failing: bool,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    names = {row["name"] for row in wfexec.json("history", *flags)}
-    assert (everything["name"] in names, failing[0] in names) == (finds_everything, finds_failing)
+    for flags, finds_everything, finds_failing in (
+        ("--status success", True, False),
+        ("--status COMPLETED", True, False),
+        ("--status Failed", False, True),
+        ("--status terminated", False, False),
+        ("--status all --user jane --triggered-by manual", True, True),
+        ("--triggered-by Git", False, False),
+        ("--workflow broken-load", False, True),
+        ("--user nobody", False, False),
+        ("--since 24h --search NIGHTLY", True, False),
+        ("--since 2200-01-01", False, False),
+        ("--until 2020-01-31", False, False),
+    ):
+        assert run_command(["history", *flags.split(), "--json"]) == 0
+        rows = json.loads(capsys.readouterr().out)
+        names = {row["name"] for row in rows}
+        assert (everything["name"] in names, failing[0] in names) == (finds_everything, finds_failing), flags
 
 
 def test_history_as_a_table(wfexec: Wfexec, failing: tuple[str, str]) -> None:
@@ -268,12 +268,13 @@ def test_history_as_a_table(wfexec: Wfexec, failing: tuple[str, str]) -> None:
     assert lines[1].split()[:3] == [failing[0], "broken-load", "Failed"]
 
 
-def test_an_unknown_run_is_2(wfexec: Wfexec) -> None:
+def test_an_unknown_run_is_2(api: PrefectServer, capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("show", "outputs", "logs", "audit", "approve"):
-        error = wfexec.json(command, "wfr_neverwas00", code=2)["error"]
+        assert run_command([command, "wfr_neverwas00", "--json"]) == 2
+        error = json.loads(capsys.readouterr().out)["error"]
         assert error["code"] == "unknown-run"
         assert "wfr_neverwas00" in error["message"]
-    assert wfexec("show", "11111111-1111-4111-8111-111111111111").code == 2
+    assert run_command(["show", "11111111-1111-4111-8111-111111111111"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -292,13 +293,15 @@ def test_an_unknown_run_is_2(wfexec: Wfexec) -> None:
         (["label"], "label"),
     ],
 )
-def test_wrong_inputs_are_2_and_start_nothing(wfexec: Wfexec, inputs: list[str], named: str) -> None:
-    wfexec.write("everything.yaml", EVERYTHING)
+def test_wrong_inputs_are_2_and_start_nothing(
+    wfexec: Wfexec, capsys: pytest.CaptureFixture[str], inputs: list[str], named: str
+) -> None:
+    path = wfexec.write("everything.yaml", EVERYTHING)
     flags = [flag for pair in inputs for flag in ("-i", pair)]
-    result = wfexec("run", "everything.yaml", *flags, "--json")
-    assert result.code == 2, result.err
-    assert named in result.json()["error"]["message"]
-    assert "Run wfr_" not in result.err
+    assert run_command(["run", str(path), *flags, "--json"]) == 2
+    told = capsys.readouterr()
+    assert named in json.loads(told.out)["error"]["message"]
+    assert "Run wfr_" not in told.err
 
 
 @pytest.mark.parametrize(
@@ -312,10 +315,13 @@ def test_wrong_inputs_are_2_and_start_nothing(wfexec: Wfexec, inputs: list[str],
         ("steps: [{id: a, run: 'true', on_failure: ask}]", "on_failure: ask"),
     ],
 )
-def test_what_is_not_supported_yet_is_2_and_says_so(wfexec: Wfexec, change: str, words: str) -> None:
+def test_what_is_not_supported_yet_is_2_and_says_so(
+    wfexec: Wfexec, capsys: pytest.CaptureFixture[str], change: str, words: str
+) -> None:
     steps = "" if change.startswith("steps") else "steps: [{id: a, run: 'true'}]\n"
-    wfexec.write("later.yaml", f"version: 1\nname: later\n{steps}{change}\n")
-    error = wfexec.json("run", "later.yaml", code=2)["error"]
+    path = wfexec.write("later.yaml", f"version: 1\nname: later\n{steps}{change}\n")
+    assert run_command(["run", str(path), "--json"]) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
     assert words in error["diagnostics"][0]["message"]
     assert error["diagnostics"][0]["code"] == "not-yet-supported"
 
@@ -373,6 +379,21 @@ def test_an_expression_that_fails_fails_its_step_with_a_mend(wfexec: Wfexec) -> 
     assert result.code == 1
     assert "Traceback" not in result.out + result.err
     assert "outputs.b" in result.out
+
+
+def test_a_retry_without_a_delay_is_tried_at_once(wfexec: Wfexec) -> None:
+    wfexec.write(
+        "at-once.yaml",
+        """
+        version: 1
+        name: at-once
+        steps:
+          - {id: a, run: 'test "$WFEXEC_ATTEMPT" = 2', retry: {attempts: 2, delay: 0s}}
+        """,
+    )
+    ended = wfexec.start("run", "at-once.yaml", "--json").end(60)
+    assert ended.code == 0
+    assert ended.json()["steps"][0]["attempt"] == 2
 
 
 def test_a_reader_that_goes_away_takes_no_run_down(wfexec: Wfexec) -> None:

@@ -109,6 +109,9 @@ def test_a_secret_is_found_nowhere(own_server: PrefectServer, tmp_path: Path) ->
         printed[command] = result.out + result.err
     assert "connecting to" in printed["logs"] and "cannot log in with" in printed["show"]
 
+    # The search finds what is there to be found.
+    assert [name.partition(":")[0] for name in files_with(work, PASSWORD)] == ["terraform.tfstate"]
+
     found: list[str] = []
     for secret in SECRETS:
         found += [f"printed by {name}" for name, text in printed.items() if leaks(text.encode(), secret)]
@@ -116,7 +119,7 @@ def test_a_secret_is_found_nowhere(own_server: PrefectServer, tmp_path: Path) ->
             found += [f"{what}: {form}" for form in leaks(data, secret)]
         found += files_with(own_server.home, secret)
         found += files_with(scratch, secret)
-        found += [name for name in files_with(work, secret) if not name.startswith("terraform.tfstate")]
+        found += [name for name in files_with(work, secret) if not name.startswith("terraform.tfstate:")]
         for database in own_server.home.glob("*.db"):
             found += rows_with(database, secret)
     assert found == []

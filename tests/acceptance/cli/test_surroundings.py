@@ -94,14 +94,15 @@ def test_a_changed_journal_is_found_out(wfexec: Wfexec, server: PrefectServer) -
     wfexec.write("small.yaml", SMALL)
     view = wfexec.json("run", "small.yaml")
     assert wfexec.json("audit", view["name"])["verified"] is True
-    with httpx.Client(base_url=f"{server.url}/flow_runs/{view['id']}/input", timeout=60) as client:
-        found = client.post("filter", json={"prefix": "wfexec-journal-", "limit": 200}).json()
+    with httpx.Client(base_url=server.url, timeout=60) as client:
+        inputs = f"flow_runs/{view['id']}/input"
+        found = client.post(f"{inputs}/filter", json={"prefix": "wfexec-journal-", "limit": 200}).json()
         entries = {one["key"]: one["value"] for one in found}
         key = next(key for key, value in sorted(entries.items()) if "step_finished" in value)
-        forged = entries[key].replace("Success", "Failed_")
+        forged = entries[key].replace("exit code 0", "exit code 1")
         assert forged != entries[key]
-        client.delete(f"/{key}").raise_for_status()
-        client.post("", json={"key": key, "value": forged}).raise_for_status()
+        client.delete(f"{inputs}/{key}").raise_for_status()
+        client.post(inputs, json={"key": key, "value": forged}).raise_for_status()
     result = wfexec("audit", view["name"], "--json")
     assert result.code == 1
     assert result.json()["verified"] is False

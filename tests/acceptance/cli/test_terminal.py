@@ -68,9 +68,7 @@ def test_the_list_moves_while_steps_run(wfexec: Wfexec, open_terminal: Open) -> 
     for number in (1, 2, 30):
         for before in range(1, number):
             wfexec.write(f"s{before}.mark", "")
-        terminal.until(f"S{number} Running")
-        shown = terminal.until_shown(f"{number:>2}. S{number}")
-        assert any(re.match(rf" ?{number}\. S{number} +▶", line) for line in shown)
+        terminal.until_shown(rf" ?{number}\. S{number} +▶")
     terminal.type("\x03")
     assert terminal.end() == 4
     assert "cancelling" in terminal.text

@@ -79,7 +79,7 @@ class SlowApply:
         for folder in Path("/proc").iterdir():
             if folder.name.isdigit():
                 try:
-                    if os.readlink(folder / "cwd") == str(self.infra) and is_alive(int(folder.name)):
+                    if (folder / "cwd").readlink() == self.infra and is_alive(int(folder.name)):
                         found.append(int(folder.name))
                 except OSError:
                     continue

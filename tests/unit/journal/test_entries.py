@@ -22,7 +22,7 @@ facts = st.builds(
     kind=st.sampled_from(list(Kind)),
     data=st.dictionaries(st.text(max_size=6), json_values, max_size=3),
     actor=st.builds(Actor, st.text(max_size=8), st.none() | st.text(max_size=8)),
-    time=st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    time=st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2200, 1, 1), timezones=st.just(UTC)),
     id=st.text("0123456789abcdef", min_size=24, max_size=24),
 )
 SAMPLE = write_entry(RUN, 3, "an id", "ab" * 32, [started("plan"), requested("cancel", comment="é\n")], KEYS)

@@ -49,7 +49,9 @@ def test_a_reference_comes_back() -> None:
     assert BlobRef.from_json({**ref.as_json(), "sensitive": []}) == ref
 
 
-@pytest.mark.parametrize("value", [None, "x", [], {}, {"blob": "x", "size": 1}, {"blob": "x", "size": "y", "sha256": ""}])
+@pytest.mark.parametrize(
+    "value", [None, "x", [], {}, {"blob": "x", "size": 1}, {"blob": "x", "size": "y", "sha256": ""}]
+)
 def test_what_is_no_reference_is_refused(value: Any) -> None:
     with pytest.raises(ValueError):
         BlobRef.from_json(value)
