@@ -42,9 +42,10 @@ def _header(execution: Execution) -> str:
         "Triggered": view["trigger"]["text"] or view["triggered_by"],
     }
     if execution.reason:
-        rows["Reason"] = " ".join(execution.reason.split())
+        rows["Reason"] = execution.reason
     width = max(len(name) for name in rows) + 1
-    return "\n".join(["Execution Summary", *(f"{name + ':':<{width}} {value}" for name, value in rows.items())])
+    lines = (f"{name + ':':<{width}} {' '.join(str(value).split())}" for name, value in rows.items())
+    return "\n".join(["Execution Summary", *lines])
 
 
 def _is_retried(execution: Execution) -> bool:

@@ -1,5 +1,6 @@
 """The command line as a person uses it: a process of its own, its output, its exit code."""
 
+import contextlib
 import json
 import os
 import signal
@@ -165,14 +166,15 @@ class Wfexec:
             out: A file for standard output, when there is too much of it to collect.
         """
         started = time.monotonic()
-        process = subprocess.Popen(
-            [*COMMAND, *map(str, arguments)],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if out is None else out.open("wb"),
-            stderr=subprocess.PIPE,
-        )
+        with contextlib.nullcontext(subprocess.PIPE) if out is None else out.open("wb") as target:
+            process = subprocess.Popen(
+                [*COMMAND, *map(str, arguments)],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=target,
+                stderr=subprocess.PIPE,
+            )
         going = Going(process, started)
         self._going.append(going)
         return going

@@ -185,7 +185,7 @@ def test_the_summary_has_the_products_form(wfexec: Wfexec, everything: dict[str,
     }
     steps = [line for line in lines if re.match(r" ?\d+\. ", line)]
     assert re.fullmatch(r" 1\. Extract +✓ \d+s", steps[0])
-    assert re.fullmatch(r" 4\. Flaky Part ✓ \d+s \(attempt 3\)", steps[3])
+    assert re.fullmatch(r" 4\. Flaky Part ✓ \d+s ← Retry succeeded", steps[3])
     assert re.fullmatch(r" 5\. Publish +⊘ Skipped", steps[4])
     assert re.fullmatch(r" 6\. Lint +✗ \d+s ← FAILED", steps[5])
     assert re.fullmatch(r"10\. Tell +✓ \d+s", steps[9])

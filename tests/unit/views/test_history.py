@@ -1,0 +1,233 @@
+"""Filters of the history, and its rows."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prefect.client.schemas.objects import CreatedBy, FlowRun, State, StateType
+
+from prefect_wfexec.engine.context import PARAMETER
+from prefect_wfexec.engine.flow_run import run_name, tags_for
+from prefect_wfexec.errors import UsageError
+from prefect_wfexec.status import RunStatus, TriggerKind
+from prefect_wfexec.views.history import (
+    HistoryFilter,
+    _is_workflow,
+    _matches,
+    _row,
+    parse_moment,
+    parse_status,
+    parse_trigger,
+)
+from prefect_wfexec.views.load import header_of
+from tests.unit.journal.support import START, at
+
+FLOW = uuid4()
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("24h", START - timedelta(hours=24)),
+        ("7d", START - timedelta(days=7)),
+        ("30d", START - timedelta(days=30)),
+        ("2w", START - timedelta(weeks=2)),
+        (" 90m ", START - timedelta(minutes=90)),
+        ("2030-01-31", datetime(2030, 1, 31, tzinfo=UTC)),
+        ("2030-01-31T10:00", datetime(2030, 1, 31, 10, tzinfo=UTC)),
+        ("2030-01-31T10:00:00Z", datetime(2030, 1, 31, 10, tzinfo=UTC)),
+        ("2030-01-31T10:00+02:00", datetime(2030, 1, 31, 8, tzinfo=UTC)),
+    ],
+)
+def test_moments(text: str, moment: datetime) -> None:
+    found = parse_moment(text, START)
+    assert (found, found.tzinfo) == (moment, UTC)
+
+
+def test_a_day_as_an_end_is_the_whole_day() -> None:
+    day = parse_moment("2030-01-31", START, is_end=True)
+    assert datetime(2030, 1, 31, 23, 59, 59, tzinfo=UTC) < day < datetime(2030, 2, 1, tzinfo=UTC)
+    assert parse_moment("24h", START, is_end=True) == parse_moment("24h", START)
+    assert parse_moment("2030-01-31T10:00", START, is_end=True) == datetime(2030, 1, 31, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "soon",
+        "-7d",
+        "7",
+        "7 d",
+        "1.5h",
+        "7y",
+        "2030-13-01",
+        "99999999999d",
+        "9" * 400 + "h",
+        "0001-01-01T00:00+23:59",
+    ],
+)
+def test_what_is_no_moment(text: str) -> None:
+    with pytest.raises(UsageError, match="is no date") as caught:
+        parse_moment(text, START)
+    assert "24h" in (caught.value.hint or "")
+
+
+def test_the_last_day_there_is_has_no_end() -> None:
+    with pytest.raises(UsageError):
+        parse_moment("9999-12-31T23:59:59-23:59", START)
+
+
+@given(st.text(max_size=12))
+def test_any_text_is_a_moment_or_refused(text: str) -> None:
+    for is_end in (True, False):
+        try:
+            found = parse_moment(text, START, is_end=is_end)
+        except UsageError:
+            continue
+        assert found.tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("All", None),
+        ("all ", None),
+        ("Success", RunStatus.SUCCEEDED),
+        ("COMPLETED", RunStatus.SUCCEEDED),
+        ("failed", RunStatus.FAILED),
+        ("Cancelled", RunStatus.TERMINATED),
+        ("approval  pending", RunStatus.APPROVAL_PENDING),
+        ("late", RunStatus.PENDING),
+    ],
+)
+def test_status_words(text: str, status: RunStatus | None) -> None:
+    assert parse_status(text) is status
+
+
+@pytest.mark.parametrize("text", ["", "done", "fail", "Success!"])
+def test_what_is_no_status(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_status(text)
+    assert "Succeeded" in (caught.value.hint or "")
+
+
+def test_triggers() -> None:
+    assert parse_trigger(" ALL") is None
+    assert [parse_trigger(kind.value.upper()) for kind in TriggerKind] == list(TriggerKind)
+    with pytest.raises(UsageError) as caught:
+        parse_trigger("cron")
+    assert "Schedule" in (caught.value.hint or "")
+
+
+def flow_run(state: tuple[StateType, str] = (StateType.COMPLETED, "Succeeded"), **more: Any) -> FlowRun:
+    given = {
+        "flow_id": FLOW,
+        "name": "wfr_test",
+        "state": State(type=state[0], name=state[1]),
+        "tags": sorted(tags_for("Git", "jane")),
+        "created": at(0),
+        "start_time": at(3),
+        "labels": {"wfexec.duration_seconds": 12.3456, "wfexec.reports": 2},
+        "parameters": {"zone": "eu", PARAMETER: "{}"},
+    }
+    return FlowRun(**{**given, **more})
+
+
+def test_a_row() -> None:
+    run = flow_run()
+    assert _row(run, {FLOW: "deploy"}) == {
+        "id": str(run.id),
+        "name": "wfr_test",
+        "workflow": "deploy",
+        "status": "Succeeded",
+        "triggered_by": "Git",
+        "user": "jane",
+        "triggered_at": "2030-01-01T12:00:00Z",
+        "started": "2030-01-01T12:00:03Z",
+        "duration_seconds": 12.346,
+        "reports": 2,
+    }
+
+
+def test_a_row_of_a_run_no_engine_has_seen() -> None:
+    row = _row(flow_run((StateType.SCHEDULED, "Late"), start_time=None, labels={}, tags=[]), {})
+    assert row is not None
+    assert (row["status"], row["started"], row["duration_seconds"], row["user"]) == ("Pending", None, None, None)
+
+
+@pytest.mark.parametrize("tag", ["wfexec-other", "wfexec-cleanup"])
+def test_runs_that_are_not_listed(tag: str) -> None:
+    assert _row(flow_run(tags=["wfexec", tag]), {FLOW: "deploy"}) is None
+
+
+@pytest.mark.parametrize(
+    ("more", "kind"),
+    [
+        ({"tags": ["trigger:webhook"]}, "Webhook"),
+        ({"tags": ["trigger:incident", "user:x"]}, "Incident"),
+        ({"tags": ["trigger:nonsense"]}, "Manual"),
+        ({"tags": []}, "Manual"),
+        ({"tags": [], "auto_scheduled": True}, "Schedule"),
+        ({"tags": [], "created_by": CreatedBy(type="SCHEDULE")}, "Schedule"),
+        ({"tags": ["trigger:manual"], "auto_scheduled": True}, "Manual"),
+    ],
+)
+def test_who_triggered_a_run(more: dict[str, Any], kind: str) -> None:
+    assert header_of(flow_run(**more), "deploy").triggered_by == kind
+
+
+def test_the_head_of_a_run_hides_the_reserved_parameter() -> None:
+    assert header_of(flow_run(), "deploy").inputs == {"zone": "eu"}
+    assert header_of(flow_run(state=(StateType.PAUSED, "Suspended")), "d").status is RunStatus.APPROVAL_PENDING
+    assert header_of(FlowRun(flow_id=FLOW, name="x"), "d").status is RunStatus.PENDING
+
+
+@pytest.mark.parametrize(
+    ("wanted", "matches"),
+    [
+        (HistoryFilter(), True),
+        (HistoryFilter(status=RunStatus.SUCCEEDED), True),
+        (HistoryFilter(status=RunStatus.FAILED), False),
+        (HistoryFilter(triggered_by=TriggerKind.GIT), True),
+        (HistoryFilter(triggered_by=TriggerKind.MANUAL), False),
+        (HistoryFilter(user="jane"), True),
+        (HistoryFilter(user="Jane"), False),
+        (HistoryFilter(search="DEPLOY"), True),
+        (HistoryFilter(search="wfr_t"), True),
+        (HistoryFilter(search="nothing"), False),
+        (HistoryFilter(search=""), True),
+    ],
+)
+def test_what_a_filter_lets_through(wanted: HistoryFilter, matches: bool) -> None:
+    row = _row(flow_run(), {FLOW: "deploy"})
+    assert row is not None
+    assert _matches(row, wanted) is matches
+
+
+@pytest.mark.parametrize(
+    ("schema", "is_workflow"),
+    [
+        ({"properties": {"a": {}, PARAMETER: {"x-wfexec": {"digest": "d"}}}}, True),
+        ({"properties": {"a": {"type": "string"}}}, False),
+        ({"properties": None}, False),
+        ({"properties": {"a": None}}, False),
+        ({}, False),
+        (None, False),
+        ([], False),
+    ],
+)
+def test_a_workflow_is_known_by_its_deployment(schema: Any, is_workflow: bool) -> None:
+    assert _is_workflow(schema) is is_workflow
+
+
+@given(st.uuids())
+def test_a_run_has_one_name(run: UUID) -> None:
+    name = run_name(run)
+    assert name == run_name(UUID(str(run)))
+    assert len(name) == 14
+    assert name.removeprefix("wfr_").isalnum()
+    assert name == name.lower()
