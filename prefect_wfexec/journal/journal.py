@@ -120,27 +120,8 @@ class Journal:
 
     async def _post(self, key: str, text: str) -> int:
         """Send one entry until the API says anything definite; its status code."""
-        pause, fault = 0.1, ""
-        for _ in range(RESENDS):
-            try:
-                response = await self._request(
-                    "POST", "/flow_runs/{id}/input", json={"key": key, "value": text, "sender": None}
-                )
-            except httpx.HTTPStatusError as error:
-                status = error.response.status_code
-                if status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _PASSING:
-                    return status
-                fault = f"answers {status}"
-            except httpx.TransportError as error:
-                fault = f"can't be reached ({type(error).__name__})"
-            else:
-                return response.status_code
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter only
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-        raise Unreachable(
-            f"prefect's API {fault}; the journal of run {self._run_id} could not be written",
-            hint="start the server again; the run goes on from its journal",
-        )
+        body = {"key": key, "value": text, "sender": None}
+        return (await self._answer("POST", "/flow_runs/{id}/input", json=body))[0]
 
     async def _read_new(self) -> list[Entry]:
         new: list[Entry] = []
@@ -182,20 +163,32 @@ class Journal:
             raise JournalError(f"prefect's API refuses entries of run {self._run_id} with status {status}")
 
     async def _retried(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        status, response = await self._answer(method, path, **arguments)
+        if response is None:
+            raise JournalError(f"prefect's API answers {status} to {method} of run {self._run_id}")
+        return response
+
+    async def _answer(self, method: str, path: str, **arguments: Any) -> tuple[int, httpx.Response | None]:
+        """Ask until the API says anything definite; the status code, and the response when it is a good one."""
         pause, fault = 0.1, ""
         for _ in range(RESENDS):
             try:
-                return await self._request(method, path, **arguments)
+                response = await self._request(method, path, **arguments)
             except httpx.HTTPStatusError as error:
                 status = error.response.status_code
                 if status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _PASSING:
-                    raise JournalError(f"prefect's API answers {status} to {method} of run {self._run_id}") from error
+                    return status, None
                 fault = f"answers {status}"
             except httpx.TransportError as error:
                 fault = f"can't be reached ({type(error).__name__})"
+            else:
+                return response.status_code, response
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter only
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-        raise Unreachable(f"prefect's API {fault}; run {self._run_id} could not be read")
+        raise Unreachable(
+            f"prefect's API {fault}; the journal of run {self._run_id} is out of reach",
+            hint="start the server again; the run goes on from its journal",
+        )
 
     async def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         return await self._client.request(method, path, path_params={"id": self._run_id}, **arguments)  # type: ignore[arg-type]

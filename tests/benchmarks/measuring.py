@@ -6,7 +6,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -111,11 +111,6 @@ def of_command(command: Sequence[str], environment: Mapping[str, str], folder: P
         if process.returncode != 0:
             raise RuntimeError(f"{command} ended with {process.returncode}:\n{output.read().decode()[-4000:]}")
     return Measure((seconds,), used.ru_maxrss / 1024, {"cpu_s": round(used.ru_utime + used.ru_stime, 3)})
-
-
-def median_of_repeats(work: Callable[[], float], repeats: int) -> list[float]:
-    """What each of some repetitions gave."""
-    return [work() for _ in range(repeats)]
 
 
 def _with_import_path(environment: Mapping[str, str]) -> dict[str, str]:

@@ -58,7 +58,14 @@ def _program() -> list[str]:
 
 
 ROWS = (
-    Row("compile", "1,000-step definition, YAML to flow", "ms", "≤ 150 ms", _inside("ours", "compile", 1000)),
+    Row(
+        "compile",
+        "CPU from YAML to flow, 1,000 steps, against reading the YAML",
+        "ms",
+        "≤ 150 ms",
+        _inside("ours", "compile", 1000),
+        _inside("floor", "compile", 1000),
+    ),
     Row(
         "validate",
         "`wfexec validate` of one file, against `import prefect`",

@@ -11,6 +11,7 @@ from prefect_wfexec.definition.model import JSON, Input
 from prefect_wfexec.engine.compiler import compile_workflow
 from prefect_wfexec.errors import UsageError
 from tests.unit.engine.support import workflow
+from tests.unit.journal.support import unhurried
 
 WORKFLOW = workflow(
     inputs=(
@@ -160,6 +161,7 @@ def test_unknown_and_missing_ones_are_named() -> None:
     assert caught.value.hint == "it has none"
 
 
+@unhurried
 @given(st.text(max_size=10), st.sampled_from([one.name for one in WORKFLOW.inputs]))
 def test_any_text_is_taken_or_refused(text: str, name: str) -> None:
     pairs = [f"{name}={text}"] if name == "name" else ["name=ab", f"{name}={text}"]

@@ -81,7 +81,9 @@ def test_the_run_form_shows_types_choices_defaults_and_descriptions() -> None:
     assert positions == sorted(positions)
 
 
-@pytest.mark.xfail(strict=True, reason="prefect reads descriptions from the docstring only; the compiler has none there")
+@pytest.mark.xfail(
+    strict=True, reason="prefect reads descriptions from the docstring only; the compiler has none there"
+)
 def test_the_run_form_shows_descriptions() -> None:
     properties = schema()["properties"]
     assert properties["zone"]["description"] == "Where to."

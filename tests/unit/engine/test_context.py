@@ -20,12 +20,14 @@ from prefect_wfexec.engine.context import (
 from prefect_wfexec.errors import UsageError
 from prefect_wfexec.settings import USER
 from prefect_wfexec.status import TriggerKind
+from tests.unit.journal.support import unhurried
 
 
 def run_of(**more: Any) -> FlowRun:
     return FlowRun(flow_id=uuid4(), name="wfr_test", **more)
 
 
+@unhurried
 @given(
     st.sampled_from(list(TriggerKind)),
     st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0")),
@@ -79,6 +81,7 @@ def buried(value: Any, path: list[bool]) -> Any:
     return value
 
 
+@unhurried
 @given(st.sampled_from(["__prefect_kind", "$ref"]), st.lists(st.booleans(), max_size=30), st.booleans())
 def test_what_prefect_would_resolve_is_refused_at_any_depth(key: str, path: list[bool], is_alone: bool) -> None:
     value = buried({key: "x"} if is_alone else {"a": 1, key: None}, path)

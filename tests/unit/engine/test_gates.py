@@ -25,6 +25,7 @@ from tests.unit.journal.support import (
     opened,
     requested,
     started,
+    unhurried,
 )
 
 OUTLINE = Outline(workflow(step("gate", uses="approval")))
@@ -240,12 +241,17 @@ def test_nothing_follows_when_nothing_was_asked() -> None:
 
 
 GARBAGE: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=4) | st.sampled_from(["gate", "approve", "abc", "\ud800"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=4)
+    | st.sampled_from(["gate", "approve", "abc", "\ud800"]),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
     max_leaves=4,
 )
 
 
+@unhurried
 @given(
     st.dictionaries(
         st.sampled_from(["step", "decision", "generation", "subject_digest", "comment", "code"]), GARBAGE, max_size=6

@@ -6,11 +6,10 @@ from hypothesis import strategies as st
 from prefect_wfexec.engine.outline import Outline
 from tests.unit.engine.oracle import steps_above
 from tests.unit.engine.support import step, workflow
+from tests.unit.journal.support import unhurried
 
 DIAMOND = Outline(
-    workflow(
-        step("end", "left", "right"), step("left", "begin"), step("right", "begin"), step("begin"), step("apart")
-    )
+    workflow(step("end", "left", "right"), step("left", "begin"), step("right", "begin"), step("begin"), step("apart"))
 )
 
 
@@ -56,11 +55,15 @@ def test_only_gates_and_waits_are_carried_on_by_another_engine() -> None:
     assert not {"a", "c"} & outline.resumable
 
 
+@unhurried
 @given(st.data())
 def test_any_graph(data: st.DataObject) -> None:
     names = [f"s{number}" for number in range(data.draw(st.integers(1, 9)))]
     drawn = [
-        step(name, *data.draw(st.lists(st.sampled_from(names[:place]), max_size=3, unique=True) if place else st.just([])))
+        step(
+            name,
+            *data.draw(st.lists(st.sampled_from(names[:place]), max_size=3, unique=True) if place else st.just([])),
+        )
         for place, name in enumerate(names)
     ]
     one = workflow(*data.draw(st.permutations(drawn)))

@@ -127,13 +127,16 @@ def test_hiding_changes_a_copy() -> None:
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-9, 99_999_999) | st.sampled_from(["open", SECRET, f"<{SECRET}>", "12345678"]),
+    st.none()
+    | st.booleans()
+    | st.integers(-9, 99_999_999)
+    | st.sampled_from(["open", SECRET, f"<{SECRET}>", "12345678"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", SECRET]), inner, max_size=3),
     max_leaves=8,
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.sampled_from(["a", "b", "c", SECRET]), values, max_size=4))
 async def test_no_known_secret_is_ever_shown(outputs: dict[str, Any]) -> None:
     found = await stored(outputs, secrets=(SECRET, "12345678"))

@@ -29,6 +29,7 @@ from tests.unit.journal.support import (
     requested,
     skipped,
     started,
+    unhurried,
 )
 
 WORKFLOW = workflow(
@@ -78,7 +79,10 @@ def test_a_deployment_that_went_well() -> None:
 
 
 def test_a_deployment_that_failed() -> None:
-    error = {"type": "exit_code", "message": "Error creating RDS instance: InvalidParameterValue\nThe parameter is bad."}
+    error = {
+        "type": "exit_code",
+        "message": "Error creating RDS instance: InvalidParameterValue\nThe parameter is bad.",
+    }
     facts = (
         *PLANNED,
         *APPROVED,
@@ -172,6 +176,7 @@ def test_durations(seconds: float | None, text: str) -> None:
     assert duration_text(seconds) == text
 
 
+@unhurried
 @given(st.floats(0, 1e7))
 def test_a_duration_says_about_what_it_is(seconds: float) -> None:
     units = {"h": 3600, "m": 60, "s": 1}

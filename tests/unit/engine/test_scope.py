@@ -10,7 +10,9 @@ from prefect_wfexec.journal.facts import Fact
 from tests.unit.engine.support import RUN_INFO, step, workflow
 from tests.unit.journal.support import entered, finished, folded, opened, started
 
-WORKFLOW = workflow(step("plan"), step("apply", "plan"), step("tell", "apply", when="always"), description="An example.")
+WORKFLOW = workflow(
+    step("plan"), step("apply", "plan"), step("tell", "apply", when="always"), description="An example."
+)
 INPUTS = {"zone": "eu", "count": 3}
 TRIGGER = {"type": "github", "id": "push", "text": "Git Push (main @ abc1234)"}
 

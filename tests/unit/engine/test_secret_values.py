@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_wfexec.engine.secret_values import strings_in
+from tests.unit.journal.support import unhurried
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,7 @@ def leaves(value: Any) -> set[str]:
     return {str(value)}
 
 
+@unhurried
 @given(values)
 def test_every_leaf_is_found_also_inside_json_text(value: Any) -> None:
     assert leaves(value) <= set(strings_in(value))

@@ -4,11 +4,16 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hypothesis import settings
+
 from prefect_wfexec.journal.entries import read_entry, write_entry
 from prefect_wfexec.journal.facts import ENGINE, Actor, Entry, Fact, Kind, new_id
 from prefect_wfexec.journal.fold import fold
 from prefect_wfexec.journal.keys import Keys
 from prefect_wfexec.journal.state import ExecutionState
+
+unhurried = settings(deadline=None)
+"""For property tests: how long one example takes says more of the machine than of the code."""
 
 START = datetime(2030, 1, 1, 12, 0, 0, tzinfo=UTC)
 KEYS = Keys("a key of more than sixteen characters")

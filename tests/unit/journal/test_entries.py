@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from prefect_wfexec.journal.entries import read_entry, write_entry
 from prefect_wfexec.journal.facts import Actor, Fact, Kind, canonical_json
-from tests.unit.journal.support import KEYS, OTHER_KEYS, RUN, at, chain, entered, requested, started
+from tests.unit.journal.support import KEYS, OTHER_KEYS, RUN, at, chain, entered, requested, started, unhurried
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
@@ -28,6 +28,7 @@ facts = st.builds(
 SAMPLE = write_entry(RUN, 3, "an id", "ab" * 32, [started("plan"), requested("cancel", comment="é\n")], KEYS)
 
 
+@unhurried
 @given(st.lists(facts, max_size=3), st.booleans())
 def test_what_is_written_comes_back(given_facts: list[Fact], signed: bool) -> None:
     keys = KEYS if signed else None
@@ -45,6 +46,7 @@ def test_what_is_no_json_is_not_written(value: Any) -> None:
         write_entry(RUN, 1, "an id", "", [Fact(Kind.NOTED, {"value": value})], KEYS)
 
 
+@unhurried
 @given(st.integers(0, len(SAMPLE) - 1), st.characters(codec="utf-8"))
 def test_a_changed_character_is_noticed(place: int, character: str) -> None:
     tampered = SAMPLE[:place] + character + SAMPLE[place + 1 :]
@@ -55,6 +57,7 @@ def test_a_changed_character_is_noticed(place: int, character: str) -> None:
     assert not after.keyed or (after.facts, after.prev, after.id) == (before.facts, before.prev, before.id)
 
 
+@unhurried
 @given(st.integers(0, len(SAMPLE)), st.text(max_size=6), st.integers(0, 12))
 def test_a_piece_put_in_or_taken_out_is_noticed(place: int, text: str, length: int) -> None:
     tampered = SAMPLE[:place] + text + SAMPLE[place + length :]
@@ -109,6 +112,7 @@ def test_a_string_that_looks_signed_twice_is_read_by_its_last_word_and_has_anoth
     assert read_entry(RUN, 3, doubled, KEYS).digest != read_entry(RUN, 3, SAMPLE, KEYS).digest
 
 
+@unhurried
 @given(st.text() | st.binary().map(lambda data: data.decode("utf-8", "surrogateescape")) | json_values.map(json.dumps))
 @example("")
 @example("null")

@@ -9,6 +9,8 @@ from prefect_wfexec.status import RunStatus
 from prefect_wfexec.views.execution import Execution, RunHeader
 from tests.unit.journal.support import RUN, at, folded
 
+LATER = at(1000)
+
 
 def header(**more: Any) -> RunHeader:
     given: dict[str, Any] = {
@@ -26,5 +28,5 @@ def header(**more: Any) -> RunHeader:
     return RunHeader(**{**given, **more})
 
 
-def execution(workflow: Workflow | None, *facts: Fact, now: datetime = at(1000), **more: Any) -> Execution:
+def execution(workflow: Workflow | None, *facts: Fact, now: datetime = LATER, **more: Any) -> Execution:
     return Execution(header(**more), folded(*facts), workflow, now)

@@ -23,14 +23,43 @@ from tests.unit.journal.support import (
 )
 from tests.unit.views.support import execution
 
-RUN_KEYS = (
-    "id name workflow definition_digest status triggered_by user trigger triggered_at started ended duration_seconds "
-    "elapsed_seconds inputs outputs reports steps gates"
-).split()
-STEP_KEYS = (
-    "id name uses phase status attempt started ended duration_seconds summary reason error outputs needs"
-).split()
-GATE_KEYS = "step generation status subject_digest quorum approvers expires decisions".split()
+RUN_KEYS = [
+    "id",
+    "name",
+    "workflow",
+    "definition_digest",
+    "status",
+    "triggered_by",
+    "user",
+    "trigger",
+    "triggered_at",
+    "started",
+    "ended",
+    "duration_seconds",
+    "elapsed_seconds",
+    "inputs",
+    "outputs",
+    "reports",
+    "steps",
+    "gates",
+]
+STEP_KEYS = [
+    "id",
+    "name",
+    "uses",
+    "phase",
+    "status",
+    "attempt",
+    "started",
+    "ended",
+    "duration_seconds",
+    "summary",
+    "reason",
+    "error",
+    "outputs",
+    "needs",
+]
+GATE_KEYS = ["step", "generation", "status", "subject_digest", "quorum", "approvers", "expires", "decisions"]
 WORKFLOW = workflow(step("plan", name="Plan", uses="terraform.plan"), step("gate", "plan", uses="approval"))
 TRIGGER = {"type": "github", "id": "push", "text": "Git Push (main @ abc1234)", "commit": "abc1234"}
 FACTS = (

@@ -23,7 +23,7 @@ from prefect_wfexec.views.history import (
     parse_trigger,
 )
 from prefect_wfexec.views.load import header_of
-from tests.unit.journal.support import START, at
+from tests.unit.journal.support import START, at, unhurried
 
 FLOW = uuid4()
 
@@ -81,6 +81,7 @@ def test_the_last_day_there_is_has_no_end() -> None:
         parse_moment("9999-12-31T23:59:59-23:59", START)
 
 
+@unhurried
 @given(st.text(max_size=12))
 def test_any_text_is_a_moment_or_refused(text: str) -> None:
     for is_end in (True, False):
@@ -224,6 +225,7 @@ def test_a_workflow_is_known_by_its_deployment(schema: Any, is_workflow: bool) -
     assert _is_workflow(schema) is is_workflow
 
 
+@unhurried
 @given(st.uuids())
 def test_a_run_has_one_name(run: UUID) -> None:
     name = run_name(run)
