@@ -41,9 +41,10 @@ def compile_ours(size: int) -> None:
     from prefect_wfexec.definition.compiler import compile_document
     from prefect_wfexec.definition.document import read_document
     from prefect_wfexec.engine.compiler import compile_workflow
+    from prefect_wfexec.steps.registry import catalog
     from tests.benchmarks import ours, texts
 
-    known, path = ours.catalog(), Path("workflow.yaml")
+    known, path = catalog(), Path("workflow.yaml")
     compile_workflow(ours.loaded(texts.TYPICAL, Path.cwd()))
     text = texts.mixed(size)
     laps = []
@@ -157,6 +158,8 @@ def memory_ours(size: int) -> None:
 
 def gates_ours(size: int) -> None:
     """Seconds from each decision, made in another process, until the step behind the gate runs."""
+    from prefect_wfexec.engine.context import manual_context
+    from prefect_wfexec.engine.session import Session
     from prefect_wfexec.operations.connection import connected
     from prefect_wfexec.operations.start import create_run, execute_here
     from tests.benchmarks import ours, texts
@@ -164,9 +167,9 @@ def gates_ours(size: int) -> None:
     async def work() -> tuple[Any, list[float]]:
         workflow = ours.loaded(texts.gates(size), Path.cwd())
         async with connected() as client:
-            flow, flow_run = await create_run(client, workflow, {}, ours.manual_context("bench"))
+            flow, flow_run = await create_run(client, workflow, {}, manual_context("bench"))
             with _decider("ours", str(flow_run.id), size) as decider:
-                await execute_here(flow, flow_run, ours.Session())
+                await execute_here(flow, flow_run, Session())
                 return flow_run, _moments(decider)
 
     flow_run, decided = ours.run_now(work())

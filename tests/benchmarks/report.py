@@ -21,6 +21,7 @@ class Result:
     row: Row
     ours: list[Measure] = field(default_factory=list)
     floor: list[Measure] = field(default_factory=list)
+    failure: str = ""
 
     @property
     def ratio(self) -> float | None:
@@ -35,9 +36,9 @@ class Result:
             self.row.work,
             self._shown(self.ours),
             self._shown(self.floor),
-            NOTHING if ratio is None else f"{ratio:.2f}",
+            "failed" if self.failure else NOTHING if ratio is None else f"{ratio:.2f}",
             self.row.goal,
-            f"{_peak(self.ours):.0f} MiB" + (f" (floor {_peak(self.floor):.0f})" if self.floor else ""),
+            _shown_peak(self.ours) + (f" (floor {_shown_peak(self.floor)})" if self.floor else ""),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -47,8 +48,9 @@ class Result:
             "unit": self.row.unit,
             "goal": self.row.goal,
             "ratio": self.ratio,
-            "ours": _side(self.ours),
+            "ours": _side(self.ours) if self.ours else None,
             "floor": _side(self.floor) if self.floor else None,
+            "failure": self.failure or None,
         }
 
     def _shown(self, measures: Sequence[Measure]) -> str:
@@ -97,6 +99,10 @@ def _high(measures: Sequence[Measure]) -> float:
 
 def _peak(measures: Sequence[Measure]) -> float:
     return statistics.median(measure.peak_mib for measure in measures)
+
+
+def _shown_peak(measures: Sequence[Measure]) -> str:
+    return f"{_peak(measures):.0f} MiB" if measures else NOTHING
 
 
 def _rounded(value: float) -> str:
