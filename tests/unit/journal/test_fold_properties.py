@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_wfexec.journal.facts import Entry, Fact, Kind
@@ -10,7 +10,9 @@ from prefect_wfexec.journal.fold import fold, fold_facts
 from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.status import StepStatus
 from tests.unit.journal.strategies import facts, journals
-from tests.unit.journal.support import at, unhurried
+from tests.unit.journal.support import at
+
+sixty = settings(deadline=None, max_examples=60)
 
 
 def states_of(journal: list[Entry]) -> list[ExecutionState]:
@@ -21,7 +23,7 @@ def states_of(journal: list[Entry]) -> list[ExecutionState]:
     return states
 
 
-@unhurried
+@sixty
 @given(journals())
 def test_never_raises_and_changes_nothing_it_was_given(journal: list[Entry]) -> None:
     before = [replace(entry) for entry in journal]
@@ -30,20 +32,20 @@ def test_never_raises_and_changes_nothing_it_was_given(journal: list[Entry]) -> 
     assert journal == before
 
 
-@unhurried
+@sixty
 @given(journals(), st.integers(0, 20))
 def test_folding_on_is_folding_all(journal: list[Entry], cut: int) -> None:
     assert fold(journal[cut:], fold(journal[:cut])) == fold(journal)
 
 
-@unhurried
+@sixty
 @given(journals())
 def test_how_facts_are_put_into_entries_does_not_matter(journal: list[Entry]) -> None:
     apart = [replace(entry, facts=(fact,)) for entry in journal for fact in entry.facts]
     assert fold(apart) == fold(journal)
 
 
-@unhurried
+@sixty
 @given(journals())
 def test_an_entry_that_is_not_keyed_counts_by_its_requests_only(journal: list[Entry]) -> None:
     requests_only = [
@@ -56,7 +58,7 @@ def test_an_entry_that_is_not_keyed_counts_by_its_requests_only(journal: list[En
     assert {request.actor.verified_by for request in unkeyed.requests.values()} <= {None}
 
 
-@unhurried
+@sixty
 @given(journals())
 def test_a_step_that_ended_stays_ended(journal: list[Entry]) -> None:
     for before, after in zip(states := states_of(journal), states[1:], strict=False):
@@ -65,7 +67,7 @@ def test_a_step_that_ended_stays_ended(journal: list[Entry]) -> None:
                 assert replace(after.step(step_id), claims=step.claims) == step
 
 
-@unhurried
+@sixty
 @given(journals(), st.lists(facts(), max_size=4))
 def test_closed_is_final(journal: list[Entry], more: list[Fact]) -> None:
     state = fold(journal)
@@ -79,7 +81,7 @@ def test_closed_is_final(journal: list[Entry], more: list[Fact]) -> None:
         }
 
 
-@unhurried
+@sixty
 @given(journals())
 def test_only_the_engine_of_the_moment_starts_a_step_and_each_attempt_once(journal: list[Entry]) -> None:
     for before, after in zip(states := states_of(journal), states[1:], strict=False):
@@ -91,7 +93,7 @@ def test_only_the_engine_of_the_moment_starts_a_step_and_each_attempt_once(journ
                 assert step.engine in {engine.id for engine in after.engines}
 
 
-@unhurried
+@sixty
 @given(journals())
 def test_the_opening_and_the_first_cancel_stand(journal: list[Entry]) -> None:
     for before, after in zip(states := states_of(journal), states[1:], strict=False):
@@ -101,7 +103,7 @@ def test_the_opening_and_the_first_cancel_stand(journal: list[Entry]) -> None:
         assert [engine.id for engine in after.engines][: len(before.engines)] == [e.id for e in before.engines]
 
 
-@unhurried
+@sixty
 @given(journals())
 def test_what_the_state_says_fits_together(journal: list[Entry]) -> None:
     for state in states_of(journal):
