@@ -19,7 +19,7 @@ Path = tuple[str | int, ...]
 
 MAX_INPUTS = 200
 MAX_ENUM = 200
-RESERVED = frozenset({"wfexec_context", "self", "return_state", "wait_for"})
+RESERVED = frozenset({"wfexec_context", "self", "return_state", "wait_for", "model_config"})
 """Names the flow's own signature uses."""
 CEL_WORDS = frozenset({"true", "false", "null", "in"})
 _TYPES: dict[str, tuple[type, ...]] = {

@@ -130,8 +130,10 @@ class Attempt:
             kind = "outcome_unknown" if error.code == "supervisor" else "internal"
             return self._fault(kind, _two_lines(error), tail=log.tail())
         except asyncio.CancelledError:
-            if self._stop_reason is None:
+            if _is_cancelled_from_outside():
                 raise
+            if self._stop_reason is None:
+                return self._fault("internal", "the step cancelled itself", tail=log.tail())
             return self._stopped(log)
         except WfexecError as error:
             return self._fault(error.code.replace("-", "_"), _two_lines(error), tail=log.tail())
@@ -245,6 +247,12 @@ class Attempt:
 
     def _mask(self, text: str) -> str:
         return self._services.masker.mask(text)
+
+
+def _is_cancelled_from_outside() -> bool:
+    """Whether someone cancelled the task this runs in, as opposed to a step that raises the same error by itself."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _finished_even_if_cancelled(work: "asyncio.Task[StepResult]") -> StepResult:

@@ -82,7 +82,11 @@ def _parameter(declared: Input) -> inspect.Parameter:
         annotation = Literal[declared.enum]
     if not declared.required and declared.default is None:
         annotation = annotation | None
-    field = Field(description=declared.description or None, pattern=declared.pattern)
+    # Prefect takes a parameter's description from its function's docstring only, but keeps what a schema adds.
+    extra: dict[str, Any] = {"description": declared.description} if declared.description else {}
+    # As everywhere else, a pattern is for the whole value.
+    pattern = None if declared.pattern is None else f"^(?:{declared.pattern})$"
+    field = Field(description=declared.description or None, pattern=pattern, json_schema_extra=extra)
     return inspect.Parameter(
         declared.name,
         inspect.Parameter.KEYWORD_ONLY,
@@ -93,10 +97,10 @@ def _parameter(declared: Input) -> inspect.Parameter:
 
 def _context_parameter(workflow: Workflow) -> inspect.Parameter:
     """The reserved last parameter; its schema extra is how others find the workflow behind a deployment."""
-    extra: dict[str, Any] = {"x-wfexec": {"definition": workflow.text, "digest": workflow.digest}}
-    field = Field(
-        title="Run context",
-        description="Filled in by what starts the run; leave it as it is.",
-        json_schema_extra=extra,
-    )
+    extra: dict[str, Any] = {
+        "title": "Run context",
+        "description": "Filled in by what starts the run; leave it as it is.",
+        "x-wfexec": {"definition": workflow.text, "digest": workflow.digest},
+    }
+    field = Field(json_schema_extra=extra)
     return inspect.Parameter(PARAMETER, inspect.Parameter.KEYWORD_ONLY, default="{}", annotation=Annotated[str, field])

@@ -8,6 +8,7 @@ OUTCOME_UNKNOWN = "outcome_unknown"
 PLATFORM_FAULTS = frozenset({OUTCOME_UNKNOWN, "internal", "supervisor", "journal", "unreachable"})
 """Error types that are a fault of ours, of Prefect or of the machine: the run ends in Error, not in Failed."""
 REFUSALS = frozenset({"rejected", "expired"})
+UNFORGIVABLE = PLATFORM_FAULTS | REFUSALS
 _SEVERITY = {RunStatus.APPROVAL_REJECTED: 0, RunStatus.FAILED: 1, RunStatus.ERROR: 2}
 
 
@@ -34,11 +35,16 @@ def _status_of(step: StepState) -> RunStatus:
 
 
 def counts_as_failed(outline: Outline, state: ExecutionState, step_id: str) -> bool:
-    """Whether the step failed and nothing says that the run goes on all the same."""
-    status = state.step(step_id).status
-    if status is StepStatus.CANCELLED:
+    """Whether the step failed and nothing says that the run goes on all the same.
+
+    `on_failure: continue` forgives what a step did wrong. It never turns an unknown outcome into a known one, nor
+    opens a gate that was rejected or expired.
+    """
+    current = state.step(step_id)
+    if current.status is StepStatus.CANCELLED:
         return True
-    return status is StepStatus.FAILED and outline.steps[step_id].on_failure != "continue"
+    is_forgiven = outline.steps[step_id].on_failure == "continue" and _fault_type(current) not in UNFORGIVABLE
+    return current.status is StepStatus.FAILED and not is_forgiven
 
 
 def _cancelled(state: ExecutionState) -> tuple[RunStatus, str]:

@@ -16,8 +16,10 @@ def forms(secret: str) -> dict[str, bytes]:
     raw = secret.encode()
     found = {
         "raw": raw,
-        "json": json.dumps(secret)[1:-1].encode(),
+        "json": json.dumps(secret, ensure_ascii=False)[1:-1].encode(),
         "json ascii": json.dumps(secret, ensure_ascii=True)[1:-1].encode(),
+        "json of Go": _as_go_writes(json.dumps(secret, ensure_ascii=False)[1:-1]).encode(),
+        "json of Go, ascii": _as_go_writes(json.dumps(secret)[1:-1]).encode(),
         "url": quote(secret, safe="").encode(),
         "url plus": quote_plus(secret).encode(),
     }
@@ -26,6 +28,11 @@ def forms(secret: str) -> dict[str, bytes]:
         encoded = base64.b64encode(b"x" * offset + raw)
         found[f"base64+{offset}"] = encoded[4 if offset else 0 : len(encoded) - 4]
     return found
+
+
+def _as_go_writes(text: str) -> str:
+    """Go's JSON, and so Terraform's, escapes what HTML would take for markup."""
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def leaks(data: bytes, secret: str) -> list[str]:

@@ -75,7 +75,8 @@ def test_the_first_signal_cancels(wfexec: Wfexec, number: signal.Signals) -> Non
     assert "sweep | swept" in ended.out
     view = wfexec.json("show", going.run)
     assert view["status"] == "Terminated"
-    assert [step["status"] for step in view["steps"]] == ["Cancelled", "Cancelled", "Success"]
+    statuses = [step["status"] for step in view["steps"]]
+    assert statuses == ["Cancelled", "Cancelled", "Success"], view["steps"]
     assert "cancelled by jane" in view["reason"]
 
 

@@ -5,6 +5,7 @@ from prefect_wfexec.journal.state import ExecutionState, StepState
 from prefect_wfexec.status import RunStatus, StepStatus
 
 BAD = {StepStatus.FAILED, StepStatus.CANCELLED}
+NEVER_FORGIVEN = {"outcome_unknown", "internal", "rejected", "expired"}
 
 
 def steps_above(workflow: Workflow, step_id: str) -> set[str]:
@@ -20,9 +21,9 @@ def steps_above(workflow: Workflow, step_id: str) -> set[str]:
 
 def counts(workflow: Workflow, state: ExecutionState, step_id: str) -> bool:
     """Whether this step's end is a failure that the run does not go on after."""
-    status = state.step(step_id).status
-    goes_on = status is StepStatus.FAILED and workflow.step(step_id).on_failure == "continue"
-    return status in BAD and not goes_on
+    current = state.step(step_id)
+    goes_on = current.status is StepStatus.FAILED and workflow.step(step_id).on_failure == "continue"
+    return current.status in BAD and (not goes_on or _kind(current) in NEVER_FORGIVEN)
 
 
 def check_start(workflow: Workflow, state: ExecutionState, step_id: str, attempt: int) -> None:

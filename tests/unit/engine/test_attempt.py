@@ -308,7 +308,6 @@ async def test_a_step_that_ended_well_though_it_was_stopped_is_a_success(lent: L
     assert (await task).status is StepStatus.SUCCESS
 
 
-@pytest.mark.xfail(strict=True, raises=asyncio.CancelledError, reason="taken for a cancel of the flow; never recorded")
 async def test_a_cancellation_out_of_the_step_itself_is_a_failure(lent: Lent) -> None:
     finish = await attempt(lent, raising(asyncio.CancelledError())).run()
     assert finish.status is StepStatus.FAILED

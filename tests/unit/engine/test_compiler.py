@@ -81,9 +81,6 @@ def test_the_run_form_shows_types_choices_defaults_and_descriptions() -> None:
     assert positions == sorted(positions)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="prefect reads descriptions from the docstring only; the compiler has none there"
-)
 def test_the_run_form_shows_descriptions() -> None:
     properties = schema()["properties"]
     assert properties["zone"]["description"] == "Where to."
@@ -165,7 +162,6 @@ def test_prefect_wants_what_is_required(missing: str) -> None:
         FLOW.validate_parameters({name: value for name, value in GOOD.items() if name != missing})
 
 
-@pytest.mark.xfail(strict=True, reason="the compiler gives prefect the pattern without anchors")
 @pytest.mark.parametrize("value", ["abx", "eux", "1ab", "ab\n", "x\n"])
 def test_a_pattern_is_for_the_whole_value(value: str) -> None:
     with pytest.raises(ParameterTypeError, match="name"):

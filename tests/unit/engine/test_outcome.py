@@ -77,3 +77,15 @@ def test_a_cancelled_run_is_terminated_whatever_failed() -> None:
     status, reason = ends(*failed("a", "outcome_unknown"), cancel)
     assert status is RunStatus.TERMINATION_FAILED
     assert "'a'" in reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("outcome_unknown", RunStatus.ERROR),
+        ("rejected", RunStatus.APPROVAL_REJECTED),
+        ("expired", RunStatus.APPROVAL_REJECTED),
+    ],
+)
+def test_continue_forgives_no_unknown_outcome_and_opens_no_gate(kind: str, status: RunStatus) -> None:
+    assert ends(*failed("soft", kind))[0] is status
