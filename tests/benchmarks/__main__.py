@@ -3,6 +3,7 @@
 import argparse
 import os
 import platform
+import signal
 import sys
 import tempfile
 from importlib.metadata import version
@@ -23,6 +24,8 @@ CLIENT = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL", "PREFECT_CLIENT_
 def main() -> None:
     """Measure every row asked for, print the table, write the JSON; exit 1 when some work failed."""
     arguments = _parser().parse_args()
+    # Ended from outside, the server must end too: it is in a session of its own.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     rows = [row for row in ROWS if not arguments.only or row.name in arguments.only]
     with prefect_server() as server:
         results = [_measured(row, arguments.pairs, server) for row in rows]
