@@ -239,7 +239,8 @@ class Attempt:
         from dataclasses import replace
 
         if finish.fault is not None:
-            log.system(f"{finish.status.value}: {finish.fault['message']}")
+            first = str(finish.fault["message"]).partition("\n")[0].rstrip(":")
+            log.system(f"{finish.status.value}: {first}")
         try:
             return replace(finish, log=await log.stored(self._services.blobs))
         except EngineError as error:

@@ -221,23 +221,26 @@ class Engine:
     # -- acting --------------------------------------------------------------------------------------------------
 
     def _act_on(self, facts: Sequence[Fact]) -> None:
-        ended = [str(fact.data["step"]) for fact in facts if fact.kind is Kind.STEP_FINISHED]
-        for step_id in ended:
-            finish = self._work.settle(step_id)
-            for page in finish.artifacts if finish is not None else ():
-                self._painter.page(page)
-        started = [str(fact.data["step"]) for fact in facts if fact.kind is Kind.STEP_STARTED]
-        for step_id in started:
-            if step_id not in ended:
-                self._start(self._run.decider.outline.steps[step_id])
+        """Do what the facts say, in their order: an entry may end one attempt of a step and begin the next."""
+        ended = {_attempt_of(fact) for fact in facts if fact.kind is Kind.STEP_FINISHED}
+        begun = {_attempt_of(fact) for fact in facts if fact.kind is Kind.STEP_STARTED}
         for fact in facts:
-            if fact.kind is Kind.STEP_SKIPPED or (
-                fact.kind is Kind.STEP_FINISHED and (fact.data["step"] in started or self._is_gate_step(fact))
-            ):
+            if fact.kind is Kind.STEP_STARTED and _attempt_of(fact) not in ended:
+                self._start(self._step_of(fact))
+            elif fact.kind is Kind.STEP_FINISHED:
+                self._settle(str(fact.data["step"]))
+                if _attempt_of(fact) in begun or _is_gate(self._step_of(fact)):
+                    self._show_task_run(str(fact.data["step"]))
+            elif fact.kind is Kind.STEP_SKIPPED:
                 self._show_task_run(str(fact.data["step"]))
 
-    def _is_gate_step(self, fact: Fact) -> bool:
-        return _is_gate(self._run.decider.outline.steps[str(fact.data["step"])])
+    def _step_of(self, fact: Fact) -> Step:
+        return self._run.decider.outline.steps[str(fact.data["step"])]
+
+    def _settle(self, step_id: str) -> None:
+        finish = self._work.settle(step_id)
+        for page in finish.artifacts if finish is not None else ():
+            self._painter.page(page)
 
     def _show_task_run(self, step_id: str) -> None:
         """Show a step whose task run no task engine ended: skipped, cancelled before it began, a gate."""
@@ -294,6 +297,10 @@ class Engine:
     def _tell(self, facts: Sequence[Fact]) -> None:
         self._session.on_facts(self._run.workflow, self._journal.state, facts)
         self._painter.changed(self._run.workflow, self._journal.state)
+
+
+def _attempt_of(fact: Fact) -> tuple[str, int]:
+    return str(fact.data["step"]), int(fact.data["attempt"])
 
 
 def _is_gate(step: Step) -> bool:

@@ -88,7 +88,8 @@ def result_line(step: StepState, status: StepStatus) -> str:
 
 def _result(step: StepState, status: StepStatus) -> str:
     if status is StepStatus.FAILED and step.fault is not None:
-        return next((line for line in step.fault.message.splitlines() if line.strip()), step.fault.type)
+        first = next((line for line in step.fault.message.splitlines() if line.strip()), step.fault.type)
+        return first.rstrip().rstrip(":")
     if status is StepStatus.WAITING and step.retry_at is not None:
         return f"attempt {step.attempt} failed, next at {step.retry_at.isoformat(timespec='seconds')}"
     return step.summary or step.reason
