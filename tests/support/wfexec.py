@@ -15,6 +15,8 @@ from textwrap import dedent
 from typing import Any
 
 COMMAND = (sys.executable, "-m", "prefect_wfexec.cli.main")
+HEEDING = ("env", "--default-signal=INT,HUP")
+"""Signals act as at a terminal, also when what runs the tests was told to ignore some, as under nohup."""
 DEADLINE_SECONDS = 120.0
 """What no working command takes, on a busy machine with a cold server."""
 
@@ -168,7 +170,7 @@ class Wfexec:
         started = time.monotonic()
         with contextlib.nullcontext(subprocess.PIPE) if out is None else out.open("wb") as target:
             process = subprocess.Popen(
-                [*COMMAND, *map(str, arguments)],
+                [*HEEDING, *COMMAND, *map(str, arguments)],
                 cwd=self.folder,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

@@ -56,7 +56,7 @@ async def test_a_saved_block_is_loaded(api) -> None:
 
 
 async def test_a_block_nobody_saved_is_missing(api) -> None:
-    with pytest.raises(MissingBlock, match=r"no Slack Bot \(wfexec\) block 'nobody' is saved") as caught:
-        await load_block(SlackBot, "nobody")
-    assert caught.value.name == "nobody"
+    with pytest.raises(MissingBlock, match=r"no Slack Bot \(wfexec\) block 'never-saved' is saved") as caught:
+        await load_block(SlackBot, "never-saved")
+    assert caught.value.name == "never-saved"
     assert caught.value.hint
