@@ -15,7 +15,7 @@ from textwrap import dedent
 from typing import Any
 
 COMMAND = (sys.executable, "-m", "prefect_wfexec.cli.main")
-HEEDING = ("env", "--default-signal=INT,HUP")
+HEEDING = ("/usr/bin/env", "--default-signal=INT,HUP")
 """Signals act as at a terminal, also when what runs the tests was told to ignore some, as under nohup."""
 DEADLINE_SECONDS = 120.0
 """What no working command takes, on a busy machine with a cold server."""

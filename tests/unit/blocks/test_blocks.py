@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 import prefect_wfexec.blocks as blocks
-from prefect_wfexec.blocks import MissingBlock, SlackBot, load_block
+from prefect_wfexec.blocks import SlackBot, load_block
 from prefect_wfexec.steps.slack import BLOCK_SLUG, BLOCK_TYPE_NAME
 
 
@@ -53,10 +53,3 @@ async def test_a_saved_block_is_loaded(api) -> None:
     await SlackBot(token="xoxb-1").asave("for-loading", overwrite=True)
     loaded = await load_block(SlackBot, "for-loading")
     assert (loaded.token.get_secret_value(), loaded.base_url) == ("xoxb-1", "https://slack.com/api/")
-
-
-async def test_a_block_nobody_saved_is_missing(api) -> None:
-    with pytest.raises(MissingBlock, match=r"no Slack Bot \(wfexec\) block 'never-saved' is saved") as caught:
-        await load_block(SlackBot, "never-saved")
-    assert caught.value.name == "never-saved"
-    assert caught.value.hint
