@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -114,7 +115,7 @@ class Attempt:
             return await self._with_log(finish, log)
         finally:
             log.close()
-            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+            await _remove(scratch)
 
     async def _outcome(self, scratch: Path, log: AttemptLog) -> Finish:
         try:
@@ -159,7 +160,7 @@ class Attempt:
         with_, env = await self._rendered()
         inputs = validate_with(self._kind.spec, with_)
         services = self._services
-        environment = step_environment(os.environ, env, PASS_ENV.read_list())
+        environment = partial(step_environment, os.environ, env, PASS_ENV.read_list())
         context = StepContext(
             step=self._step,
             inputs=inputs,
@@ -254,6 +255,19 @@ def _is_cancelled_from_outside() -> bool:
     """Whether someone cancelled the task this runs in, as opposed to a step that raises the same error by itself."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+async def _remove(scratch: Path) -> None:
+    if not _removed_empty(scratch):
+        await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+
+
+def _removed_empty(folder: Path) -> bool:
+    try:
+        folder.rmdir()
+    except OSError:
+        return False
+    return True
 
 
 async def _finished_even_if_cancelled(work: "asyncio.Task[StepResult]") -> StepResult:

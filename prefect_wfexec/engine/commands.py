@@ -101,7 +101,7 @@ class Commands:
         return self.trace(step, attempt)
 
     def runner(
-        self, step: Step, attempt: int, environment: Mapping[str, str], scratch: Path, log: "AttemptLog"
+        self, step: Step, attempt: int, environment: Callable[[], Mapping[str, str]], scratch: Path, log: "AttemptLog"
     ) -> CommandRunner:
         """What a step calls to run a command."""
         trace = self.trace(step.id, attempt)
@@ -117,7 +117,7 @@ class Commands:
             command = Command(
                 argv=tuple(argv),
                 cwd=cwd,
-                env={**environment, **(env or {})},
+                env={**environment(), **(env or {})},
                 stop=stop or StopPolicy(),
                 deadline_seconds=step.timeout_seconds,
                 scratch=scratch,

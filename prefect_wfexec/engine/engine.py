@@ -71,7 +71,7 @@ class Engine:
         self._lent = Lending(self.id, client, flow_run, workflow.name, keys, home)
         self._journal = self._lent.journal
         self._work = AtWork(self.id, flow_run.id, self._lent, self._wake.set, session.on_log)
-        self._picture = FlowRunPicture(client, flow_run)
+        self._picture = FlowRunPicture(client, flow_run, self._lent.wire)
         self._painter = Painter(self._picture)
         self._changed: set[str] | None = None
         self._last_contact = 0.0
@@ -137,6 +137,7 @@ class Engine:
         await self._work.let_go()
         await self._painter.finish()
         await self._lent.supervisor.close()
+        await self._lent.wire.close()
         if self._journal.state.closed is not None:
             self._lent.commands.forget_all()
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import httpx
 
 from prefect_wfexec.journal.state import ExecutionState
+from prefect_wfexec.journal.wire import Wire
 from prefect_wfexec.status import RunStatus
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 TAG = "wfexec"
+_SUCCESS = range(200, 300)
 
 
 def run_name(flow_run_id: UUID) -> str:
@@ -34,11 +36,17 @@ def tags_for(triggered_by: str, user: str | None) -> set[str]:
     return tags | {f"user:{user}"} if user else tags
 
 
+def labels_for(triggered_by: str, trigger: Mapping[str, Any]) -> dict[str, str]:
+    """What a row of the history shows beyond the tags, from the moment a run exists."""
+    return {"wfexec.triggered_by": triggered_by, "wfexec.trigger": str(trigger.get("text", ""))}
+
+
 class FlowRunPicture:
     """Writes what Prefect shows of a run; what can't be written is logged and passed over."""
 
-    def __init__(self, client: "PrefectClient", flow_run: "FlowRun") -> None:
+    def __init__(self, client: "PrefectClient", flow_run: "FlowRun", wire: Wire) -> None:
         self._client = client
+        self._wire = wire
         self._flow_run = flow_run
         self._artifacts: dict[str, tuple[UUID, str]] = {}
         self._state_name = RunStatus.RUNNING.value
@@ -54,10 +62,14 @@ class FlowRunPicture:
         if name or not wanted <= set(run.tags):
             tags = sorted(set(run.tags) | wanted)
             await self._try(self._client.update_flow_run(run.id, name=name or run.name, tags=tags))
-        labels = {"wfexec.triggered_by": opened.triggered_by, "wfexec.trigger": str(opened.trigger.get("text", ""))}
-        await self.label(labels)
+        labels = labels_for(opened.triggered_by, opened.trigger)
+        if any(run.labels.get(key) != value for key, value in labels.items()):
+            await self.label(labels)
 
     async def label(self, labels: Mapping[str, Any]) -> None:
+        status = await self._wire.send("PATCH", f"/flow_runs/{self._flow_run.id}/labels", labels)
+        if status is not None and status in _SUCCESS:
+            return
         await self._try(self._client.update_flow_run_labels(self._flow_run.id, dict(labels)))
 
     async def show_status(self, status: RunStatus) -> None:

@@ -14,6 +14,7 @@ from prefect_wfexec.journal.facts import Fact, Kind
 from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.journal.keys import Keys
 from prefect_wfexec.journal.state import ExecutionState
+from prefect_wfexec.journal.wire import Wire
 from prefect_wfexec.runtime.masking import Masker
 from prefect_wfexec.runtime.supervisor import Supervisor
 from prefect_wfexec.steps.base import RunInfo
@@ -41,7 +42,8 @@ class Lending:
         self._engine = engine
         self._client = client
         self.masker = Masker()
-        self.journal = Journal(client, flow_run.id, keys)
+        self.wire = Wire(client)
+        self.journal = Journal(client, flow_run.id, keys, self.wire)
         self.blobs = Blobs(client, flow_run.id, keys)
         self.digest_key = keys.digests
         self.folder = Path()

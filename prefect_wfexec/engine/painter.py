@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 
 from prefect_wfexec.definition.model import Workflow
@@ -11,6 +12,8 @@ from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.steps.base import Artifact
 
 PROGRESS_EVERY_SECONDS = 2.0
+PROGRESS_REST = 400.0
+"""The page of a long run takes a while to make: the painter rests this many times as long after it."""
 LONGEST_GOODBYE_SECONDS = 30.0
 
 
@@ -56,8 +59,10 @@ class Painter:
             try:
                 job = await asyncio.wait_for(self._jobs.get(), wait)
             except TimeoutError:
+                started = time.thread_time()
                 await self._paint_progress()
-                next_progress = loop.time() + PROGRESS_EVERY_SECONDS
+                spent = time.thread_time() - started
+                next_progress = loop.time() + max(PROGRESS_EVERY_SECONDS, PROGRESS_REST * spent)
                 continue
             if job is None:
                 break

@@ -30,10 +30,9 @@ def run_status(state: ExecutionState) -> RunStatus:
         return RunStatus.TERMINATING
     if not state.engines:
         return RunStatus.PENDING
-    is_busy = any(step.status is StepStatus.RUNNING for step in state.steps.values())
-    if state.open_gates and not is_busy:
-        return RunStatus.APPROVAL_PENDING
-    return RunStatus.RUNNING
+    if not state.open_gates or any(step.status is StepStatus.RUNNING for step in state.steps.values()):
+        return RunStatus.RUNNING
+    return RunStatus.APPROVAL_PENDING
 
 
 def duration_text(seconds: float | None) -> str:

@@ -6,7 +6,7 @@ from uuid import uuid4
 from prefect_wfexec.definition.model import JSON, Workflow
 from prefect_wfexec.engine.compiler import compile_workflow
 from prefect_wfexec.engine.context import PARAMETER, RunContext
-from prefect_wfexec.engine.flow_run import run_name, tags_for
+from prefect_wfexec.engine.flow_run import labels_for, run_name, tags_for
 from prefect_wfexec.engine.session import Session, session
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ async def create_run(
         name=run_name(uuid4()),
         state=Pending(),
     )
+    labels = labels_for(context.triggered_by, context.trigger)
+    await client.update_flow_run_labels(flow_run.id, dict(labels))
+    flow_run.labels.update(labels)
     return flow, flow_run
 
 
