@@ -16,6 +16,7 @@ from prefect_wfexec.engine.decide import whole_steps
 from prefect_wfexec.engine.flow_run import FlowRunPicture, final_state
 from prefect_wfexec.engine.gate_opening import render_gate
 from prefect_wfexec.engine.lending import Lending
+from prefect_wfexec.engine.listening import Listener
 from prefect_wfexec.engine.opening import Entered, enter_run
 from prefect_wfexec.engine.painter import Painter
 from prefect_wfexec.engine.session import Session
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 FACTS_AN_ENTRY = 100
 POLL_SECONDS = 1.0
+POLL_WHILE_HEARING_SECONDS = 5.0
 
 
 class Engine:
@@ -73,6 +75,7 @@ class Engine:
         self._work = AtWork(self.id, flow_run.id, self._lent, self._wake.set, session.on_log)
         self._picture = FlowRunPicture(client, flow_run, self._lent.wire)
         self._painter = Painter(self._picture)
+        self._listener = Listener(flow_run.id, self._wake.set)
         self._changed: set[str] | None = None
         self._last_contact = 0.0
         self._last_sign = utc_now()
@@ -130,6 +133,7 @@ class Engine:
     async def _leave(self) -> None:
         """Stop what still runs, whatever the reason for leaving, and record how it ended."""
         self._work.stop("cancelled")
+        await self._listener.stop()
         await self._work.until_stopped()
         if self._work.has_news:
             with contextlib.suppress(Exception):
@@ -187,17 +191,26 @@ class Engine:
 
     async def _wait(self) -> None:
         """Until an attempt ended, the journal may have grown, or something is due."""
+        poll_seconds = await self._listen()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), min(POLL_SECONDS, self._seconds_until_due()))
+            await asyncio.wait_for(self._wake.wait(), min(poll_seconds, self._seconds_until_due()))
         is_called = self._wake.is_set() and not self._work.has_news
         self._wake.clear()
-        if is_called or asyncio.get_running_loop().time() - self._last_contact >= POLL_SECONDS:
+        if is_called or asyncio.get_running_loop().time() - self._last_contact >= poll_seconds:
             known = len(self._journal.entries)
             await self._journal.catch_up()
             self._last_contact = asyncio.get_running_loop().time()
             new = self._journal.entries[known:]
             if new:
                 self._tell([fact for entry in new for fact in entry.trusted_facts])
+
+    async def _listen(self) -> float:
+        """Hear of decisions while a gate is open; how long to wait before the journal is read without any hint."""
+        if self._journal.state.open_gates:
+            self._listener.listen()
+        else:
+            await self._listener.stop()
+        return POLL_WHILE_HEARING_SECONDS if self._listener.is_connected else POLL_SECONDS
 
     def _seconds_until_due(self) -> float:
         state = self._journal.state
@@ -206,7 +219,7 @@ class Engine:
         if expiry:
             moments.append(expiry)
         if not moments:
-            return POLL_SECONDS
+            return POLL_WHILE_HEARING_SECONDS
         return max(0.0, (min(moments) - utc_now()).total_seconds())
 
     async def _give_way(self) -> None:

@@ -7,6 +7,7 @@ from prefect_wfexec.errors import UsageError, join_names
 from prefect_wfexec.journal.facts import Actor, Fact, Kind
 from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.journal.state import ExecutionState, Gate
+from prefect_wfexec.operations.nudge import nudge
 from prefect_wfexec.views.find import find_run, read_journal
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ async def decide(
     gate = choose_gate(journal.state, step, flow_run.name)
     fact = decision_request(gate, decision, by, comment)
     await append_decision(journal, gate, fact)
+    await nudge(client, flow_run.id)
     return flow_run, gate, await _answer(journal, gate, fact)
 
 

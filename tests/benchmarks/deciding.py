@@ -18,6 +18,7 @@ async def decide_ours(run: str, count: int) -> None:
     from prefect_wfexec.journal.state import Gate
     from prefect_wfexec.operations.connection import connected
     from prefect_wfexec.operations.decide import append_decision, decision_request
+    from prefect_wfexec.operations.nudge import nudge
     from prefect_wfexec.views.find import find_run, read_journal
 
     async with connected() as client:
@@ -31,6 +32,7 @@ async def decide_ours(run: str, count: int) -> None:
             await asyncio.sleep(random.uniform(0, WITHIN_SECONDS["ours"]))
             print(time.time(), flush=True)
             await append_decision(journal, gate, decision_request(gate, "approve", "bench", ""))
+            await nudge(client, flow_run.id)
 
 
 async def decide_floor(run: str, count: int) -> None:
