@@ -11,9 +11,8 @@ from prefect_wfexec.runtime.supervision.processes import (
     find_process,
     ignores_interrupt,
     marker_of,
-    signal_group,
 )
-from prefect_wfexec.runtime.supervision.stopping import StopSequence
+from prefect_wfexec.runtime.supervision.stopping import GroupSignals, StopSequence
 from prefect_wfexec.runtime.supervision.sweeping import GIVE_UP_SECONDS, Sweep
 
 _LOOK_SECONDS = 0.05
@@ -43,8 +42,9 @@ async def _stop_group(running: RunningCommand) -> None:
     if pid is None:
         return
     policy = running.command.stop
+    signals = GroupSignals(pid, may_terminate=policy.terminate_seconds is not None)
     sequence = StopSequence(
-        policy.interrupt_seconds, policy.terminate_seconds, send=lambda number: _send(running, number)
+        policy.interrupt_seconds, policy.terminate_seconds, send=lambda number: _send(running, signals, number)
     )
     now = time.monotonic()
     if running.stop_asked_at is not None:
@@ -54,8 +54,10 @@ async def _stop_group(running: RunningCommand) -> None:
         sequence.begin(now)
     given_up = float("inf")
     while (group := _group(running)) and now < given_up:
-        if all(process.pid != pid and ignores_interrupt(process.pid) for process in group):
-            sequence.hurry(now)
+        if all(process.pid != pid for process in group):
+            signals.leader_ended()
+            if all(ignores_interrupt(process.pid) for process in group):
+                sequence.hurry(now)
         sequence.advance(now)
         if sequence.has_killed and given_up == float("inf"):
             given_up = now + GIVE_UP_SECONDS
@@ -73,9 +75,9 @@ async def _sweep(running: RunningCommand) -> None:
         now = time.monotonic()
 
 
-def _send(running: RunningCommand, number: signal.Signals) -> None:
-    if running.pid is not None and _group(running):
-        signal_group(running.pid, number)
+def _send(running: RunningCommand, signals: GroupSignals, number: signal.Signals) -> None:
+    if _group(running):
+        signals.send(number)
 
 
 def _group(running: RunningCommand) -> list[Process]:

@@ -84,6 +84,39 @@ def signal_group(group: int, number: int) -> None:
         return
 
 
+def interrupt_members(group: int) -> list[Process]:
+    """Send SIGINT to each process of a group by itself, the leader first; to none that may be between fork and exec.
+
+    There a child may share its parent's memory, signal handlers included: a Go program that is just starting another
+    takes one signal to its group for two then, and terraform exits at the second without saving its state.
+
+    Returns:
+        Who was passed over.
+    """
+    members = [process for process in all_processes() if process.group == group and process.is_alive]
+    passed_over = []
+    for process in sorted(members, key=lambda process: process.pid != group):
+        if process.pid != group and _may_be_starting(process):
+            passed_over.append(process)
+        else:
+            signal_process(process.pid, signal.SIGINT)
+    return passed_over
+
+
+def _may_be_starting(process: Process) -> bool:
+    image = _image(process.pid)
+    return image is not None and image == _image(process.parent)
+
+
+def _image(pid: int) -> tuple[str, bytes] | None:
+    """What a process executes: the program's file and its arguments."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123
+            return os.readlink(f"/proc/{pid}/exe"), file.read()  # noqa: PTH115
+    except OSError:
+        return None
+
+
 def signal_process(pid: int, number: int) -> None:
     """Send a signal to a process; one that is gone, or not ours to signal, is no error."""
     try:

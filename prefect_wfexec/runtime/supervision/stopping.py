@@ -3,6 +3,43 @@
 import signal
 from collections.abc import Callable, Iterable
 
+from prefect_wfexec.runtime.supervision.processes import (
+    Process,
+    find_process,
+    interrupt_members,
+    signal_group,
+    signal_process,
+)
+
+
+class GroupSignals:
+    """Sends the signals of one stop to a process group.
+
+    Args:
+        group: The process group.
+        may_terminate: Whether SIGTERM is among the signals of this stop. Where it is not, a second SIGINT would do as
+            much harm, and each process gets its one by itself.
+    """
+
+    def __init__(self, group: int, *, may_terminate: bool) -> None:
+        self._group = group
+        self._may_terminate = may_terminate
+        self._passed_over: list[Process] = []
+
+    def send(self, number: signal.Signals) -> None:
+        """Send one signal."""
+        if number is signal.SIGINT and not self._may_terminate:
+            self._passed_over = interrupt_members(self._group)
+        else:
+            signal_group(self._group, number)
+
+    def leader_ended(self) -> None:
+        """Nobody is left to stop those that were passed over: they get their SIGINT now."""
+        passed_over, self._passed_over = self._passed_over, []
+        for process in passed_over:
+            if (found := find_process(process.pid)) and found.started == process.started:
+                signal_process(process.pid, signal.SIGINT)
+
 
 class StopSequence:
     """The signals of one stop and when they are due; each is sent at most once, in order, whatever is asked.

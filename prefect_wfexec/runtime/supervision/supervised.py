@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from prefect_wfexec.runtime.supervision.processes import Process, find_process, ignores_interrupt, signal_group
+from prefect_wfexec.runtime.supervision.processes import Process, find_process, ignores_interrupt
 from prefect_wfexec.runtime.supervision.spawning import Spawned
-from prefect_wfexec.runtime.supervision.stopping import StopSequence
+from prefect_wfexec.runtime.supervision.stopping import GroupSignals, StopSequence
 from prefect_wfexec.runtime.supervision.sweeping import GIVE_UP_SECONDS, Sweep
 
 LOOK_SECONDS = 0.02
@@ -45,10 +45,11 @@ class SupervisedCommand:
         self._deadline = float("inf") if limit is None else self._began + limit
         self._sweep: Sweep | None = None
         self._killed: float | None = None
+        self._signals = GroupSignals(self.pid, may_terminate=request["terminate_seconds"] is not None)
         self._stop = StopSequence(
             request["interrupt_seconds"],
             request["terminate_seconds"],
-            send=lambda number: signal_group(self.pid, number),
+            send=self._signals.send,
             announce=lambda number: announce(self, number.name),
         )
 
@@ -100,6 +101,7 @@ class SupervisedCommand:
         group = [process for process in remaining if process.group == self.pid]
         if not group or not self._stop.has_begun:
             return False
+        self._signals.leader_ended()
         if all(ignores_interrupt(process.pid) for process in group):
             self._stop.hurry(now)
         self._stop.advance(now)

@@ -59,7 +59,6 @@ class ShellStep(StepType):
             output_file.unlink(missing_ok=True)
         return StepResult(
             outputs={"exit_code": 0, "stdout": context.stdout_tail(), **written},
-            summary="exit code 0",
             sensitive=secret_paths(written, context.masker),
         )
 

@@ -99,7 +99,7 @@ def test_a_changed_journal_is_found_out(wfexec: Wfexec, server: PrefectServer) -
         found = client.post(f"{inputs}/filter", json={"prefix": "wfexec-journal-", "limit": 200}).json()
         entries = {one["key"]: one["value"] for one in found}
         key = next(key for key, value in sorted(entries.items()) if "step_finished" in value)
-        forged = entries[key].replace("exit code 0", "exit code 1")
+        forged = entries[key].replace('"Success"', '"Failed"')
         assert forged != entries[key]
         client.delete(f"{inputs}/{key}").raise_for_status()
         client.post(inputs, json={"key": key, "value": forged}).raise_for_status()
@@ -108,6 +108,10 @@ def test_a_changed_journal_is_found_out(wfexec: Wfexec, server: PrefectServer) -
     assert result.json()["verified"] is False
     text = wfexec("audit", view["name"])
     assert text.code == 1 and "NOT VERIFIED" in text.out
+    for command in ("show", "outputs", "logs"):
+        refused = wfexec(command, view["name"])
+        assert refused.code == 1 and "does not follow the one before it" in refused.err, command
+        assert len(refused.err.splitlines()) <= 2 and "Traceback" not in refused.err
 
 
 class _Locked(BaseHTTPRequestHandler):

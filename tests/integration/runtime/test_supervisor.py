@@ -273,6 +273,44 @@ time.sleep(1000)
     assert (ends[0].signal, ends[0].signals_sent) == (signal.SIGINT, ("SIGINT",))
 
 
+FORKED = """
+import os, signal, sys, time
+count = {count!r}
+def note(number, frame):
+    with open(count + sys.argv[1] + str(os.getpid() == leader), "a") as file:
+        file.write("x")
+    if os.getpid() == leader:
+        wait_for(count + sys.argv[1] + "-may-end")
+    sys.exit(0)
+def wait_for(path):
+    while not os.path.exists(path):
+        time.sleep(0.01)
+leader = os.getpid()
+signal.signal(signal.SIGINT, note)
+if os.fork():
+    print("ready", flush=True)
+time.sleep(1000)
+"""
+
+
+async def test_what_is_between_fork_and_exec_is_not_interrupted_before_its_parent_has_ended(
+    supervisor: Supervisor, tmp_path: Path, output: Output
+) -> None:
+    """As a Go program that starts another: until exec, the child is its parent over again, handlers and all."""
+    policy = StopPolicy(interrupt_seconds=FOREVER, terminate_seconds=None)
+    program = FORKED.replace("{count!r}", repr(str(tmp_path / "count-")))
+    task = asyncio.create_task(supervisor.run(command(tmp_path, *python(program, "a"), stop=policy), output))
+    await started(output)
+    task.cancel()
+    async with asyncio.timeout(FOREVER / 4):
+        while not (tmp_path / "count-aTrue").exists():
+            await asyncio.sleep(0.01)
+    assert not (tmp_path / "count-aFalse").exists()
+    (tmp_path / "count-a-may-end").touch()
+    await cancelled(task)
+    assert (tmp_path / "count-aTrue").read_text() == (tmp_path / "count-aFalse").read_text() == "x"
+
+
 async def test_nobody_waits_for_a_background_job_that_ignores_the_interrupt(
     supervisor: Supervisor, tmp_path: Path, output: Output
 ) -> None:
