@@ -38,5 +38,6 @@ HTTP_ALLOW = Setting("HTTP_ALLOW", "hosts, host:port pairs or networks that HTTP
 STORAGE = Setting("STORAGE", "Prefect storage block (type/name) for blobs over 8 MiB; a local folder when unset")
 TERRAFORM = Setting("TERRAFORM", "path of the terraform or tofu program; found on PATH when unset")
 PASS_ENV = Setting("PASS_ENV", "comma-separated variables, PREFECT_* among them, that steps get on top of their own")
+HOLD = Setting("HOLD", "how long a deployed run that only waits for a decision keeps its process", "30s")
 
-ALL = (SECRET_KEY, USER, HTTP_ALLOW, STORAGE, TERRAFORM, PASS_ENV)
+ALL = (SECRET_KEY, USER, HTTP_ALLOW, STORAGE, TERRAFORM, PASS_ENV, HOLD)

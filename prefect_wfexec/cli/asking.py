@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from prefect_wfexec.definition.model import Workflow
+from prefect_wfexec.engine.forms import plan_of
 from prefect_wfexec.journal.state import ExecutionState, Gate
 from prefect_wfexec.operations.decide import Decision
 
@@ -33,21 +34,13 @@ def _request(gate: Gate, workflow: Workflow | None, state: ExecutionState) -> It
     yield f"── approval: {gate.step} " + "─" * 20
     if gate.message:
         yield gate.message
-    text = _plan_text(gate, workflow, state)
+    planned = plan_of(gate, workflow, state)
+    text = str(planned["text"]) if planned else ""
     lines = text.splitlines()
     yield from lines[:LONGEST_PLAN_LINES]
     if len(lines) > LONGEST_PLAN_LINES:
         yield f"… {len(lines) - LONGEST_PLAN_LINES} more lines: see `wfexec show`"
     yield f"subject {gate.subject_digest[:16]}"
-
-
-def _plan_text(gate: Gate, workflow: Workflow | None, state: ExecutionState) -> str:
-    """The text of the plan the gate asks about, when it asks about one."""
-    for step in workflow.steps if workflow else ():
-        outputs = state.step(step.id).outputs
-        if outputs.get("digest") == gate.subject_digest and isinstance(outputs.get("text"), str):
-            return str(outputs["text"])
-    return ""
 
 
 async def _line() -> str | None:

@@ -154,7 +154,8 @@ class AtWork:
 
     def _fact(self, ended: _Ended, state: ExecutionState) -> Fact:
         finish = ended.finish
-        retry_at = _retry_at(ended) if state.cancel is None else None
+        before = state.step(ended.step.id).attempts_before
+        retry_at = _retry_at(ended, ended.number - before) if state.cancel is None else None
         data = {
             "step": ended.step.id,
             "attempt": ended.number,
@@ -171,11 +172,11 @@ class AtWork:
         return Fact(Kind.STEP_FINISHED, {key: value for key, value in data.items() if value}, time=ended.at)
 
 
-def _retry_at(ended: _Ended) -> datetime | None:
-    """When the step is tried again; None when it is not."""
+def _retry_at(ended: _Ended, tries: int) -> datetime | None:
+    """When the step is tried again after so many tries; None when it is not."""
     finish, policy = ended.finish, ended.step.retry
-    if finish.status is not StepStatus.FAILED or not finish.retryable or ended.number >= policy.attempts:
+    if finish.status is not StepStatus.FAILED or not finish.retryable or tries >= policy.attempts:
         return None
     if policy.on and (finish.fault or {}).get("type") not in policy.on:
         return None
-    return ended.at + timedelta(seconds=policy.delay_seconds * policy.backoff ** (ended.number - 1))
+    return ended.at + timedelta(seconds=policy.delay_seconds * policy.backoff ** (tries - 1))

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prefect.logging.loggers import flow_run_logger
+
 from prefect_wfexec.definition.expressions import ExpressionError
 from prefect_wfexec.definition.model import JSON, Step, Workflow
 from prefect_wfexec.engine import fencing, gates
@@ -14,11 +16,13 @@ from prefect_wfexec.engine.closing import closing_fact, outputs_page, stored_run
 from prefect_wfexec.engine.context import RunContext
 from prefect_wfexec.engine.decide import whole_steps
 from prefect_wfexec.engine.flow_run import FlowRunPicture, final_state
+from prefect_wfexec.engine.gate_desk import GateDesk
 from prefect_wfexec.engine.gate_opening import render_gate
 from prefect_wfexec.engine.lending import Lending
 from prefect_wfexec.engine.listening import Listener
 from prefect_wfexec.engine.opening import Entered, enter_run
 from prefect_wfexec.engine.painter import Painter
+from prefect_wfexec.engine.reopening import is_retry_wanted, reopen
 from prefect_wfexec.engine.session import Session
 from prefect_wfexec.engine.task_runs import write_task_run
 from prefect_wfexec.errors import StepFailed, one_line
@@ -65,7 +69,9 @@ class Engine:
     ) -> None:
         self.id = fencing.new_engine_id()
         self._given = workflow
+        self._client = client
         self._flow_run = flow_run
+        self._logger = flow_run_logger(flow_run)
         self._inputs = inputs
         self._context = context
         self._session = session
@@ -73,12 +79,13 @@ class Engine:
         self._lent = Lending(self.id, client, flow_run, workflow.name, keys, home)
         self._journal = self._lent.journal
         self._work = AtWork(self.id, flow_run.id, self._lent, self._wake.set, session.on_log)
-        self._picture = FlowRunPicture(client, flow_run, self._lent.wire)
+        self._picture = FlowRunPicture(client, flow_run, self._lent.wire, self.id)
         self._painter = Painter(self._picture)
         self._listener = Listener(flow_run.id, self._wake.set)
         self._changed: set[str] | None = None
         self._last_contact = 0.0
         self._last_sign = utc_now()
+        self._desk = GateDesk(self.id, client, flow_run, self._journal, self._picture, self._painter)
         self._run: Entered
 
     async def execute(self) -> "State[Any]":
@@ -89,7 +96,7 @@ class Engine:
             EngineError: a fault of ours, of Prefect or of the machine.
         """
         await self._journal.catch_up()
-        if self._journal.state.closed is None:
+        if self._journal.state.closed is None or await self._is_opened_again():
             try:
                 await self._enter_and_run()
             finally:
@@ -98,6 +105,12 @@ class Engine:
         if closed is None:
             raise fencing.Superseded("a newer engine runs this run")
         return final_state(closed.status, f"{closed.reason} (journal {self._journal.head[:16]})".strip())
+
+    async def _is_opened_again(self) -> bool:
+        """Whether a run that has ended was asked to go on, and there is something to be done again."""
+        if not await is_retry_wanted(self._client, self._flow_run.id):
+            return False
+        return await reopen(self._journal, self._given, self.id)
 
     async def _enter_and_run(self) -> None:
         self._session.journal = self._journal
@@ -114,9 +127,17 @@ class Engine:
         state = self._journal.state
         self._painter.job(lambda: self._picture.open(state))
         self._tell(())
+        self._show_what_runs_again(state)
         for gate_step in self._unopened_gates(state):
             self._start(gate_step)
+        await self._desk.look(self._run.workflow)
         await self._loop()
+
+    def _show_what_runs_again(self, state: ExecutionState) -> None:
+        for current in state.steps.values():
+            if current.status is StepStatus.PENDING and current.attempts_before:
+                step = self._run.decider.outline.steps[current.id]
+                write_task_run(step, self._flow_run.id, StepStatus.PENDING, "", current.attempt)
 
     def _wake_from_any_thread(self, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
         def wake() -> None:
@@ -157,11 +178,15 @@ class Engine:
                 await self._close()
                 return
             await self._wait()
+            is_busy = bool(self._work.names) or self._work.has_news
+            if await self._desk.may_leave(self._run.workflow, is_busy=is_busy):
+                raise fencing.Suspended("the run waits for a decision and needs no process until then")
 
     async def _advance(self) -> None:
         """Append what follows from what happened, until nothing follows any more."""
         while True:
             facts = await self._journal.append(self._decide)
+            self._desk.answers.clear()
             self._last_contact = asyncio.get_running_loop().time()
             if self._journal.state.cancel is not None:
                 self._work.stop("cancelled")
@@ -183,7 +208,7 @@ class Engine:
         # Conditions must see outputs in clear, also those that their entry shows masked or cut.
         self._run.scopes.values.update(self._work.values)
         after = fold_facts(own, state, 0)
-        found = gates.gate_facts(after, now)
+        found = gates.gate_facts(after, now, self._desk.answers)
         after = fold_facts(found, after, 0)
         ended = {str(fact.data["step"]) for fact in (*own, *found) if fact.kind is Kind.STEP_FINISHED}
         changed = None if self._changed is None else self._changed | ended
@@ -203,6 +228,7 @@ class Engine:
             new = self._journal.entries[known:]
             if new:
                 self._tell([fact for entry in new for fact in entry.trusted_facts])
+            await self._desk.look(self._run.workflow)
 
     async def _listen(self) -> float:
         """Hear of decisions while a gate is open; how long to wait before the journal is read without any hint."""
@@ -247,6 +273,8 @@ class Engine:
                     self._show_task_run(str(fact.data["step"]))
             elif fact.kind is Kind.STEP_SKIPPED:
                 self._show_task_run(str(fact.data["step"]))
+            elif fact.kind is Kind.REFUSED:
+                self._logger.warning("refused, from %s: %s", fact.data.get("by") or "unknown", fact.data["reason"])
 
     def _step_of(self, fact: Fact) -> Step:
         return self._run.decider.outline.steps[str(fact.data["step"])]
@@ -309,8 +337,10 @@ class Engine:
             self._painter.page(outputs_page(shown))
 
     def _tell(self, facts: Sequence[Fact]) -> None:
-        self._session.on_facts(self._run.workflow, self._journal.state, facts)
-        self._painter.changed(self._run.workflow, self._journal.state)
+        state = self._journal.state
+        self._session.on_facts(self._run.workflow, state, facts)
+        if fencing.is_current(state, self.id):
+            self._painter.changed(self._run.workflow, state)
 
 
 def _attempt_of(fact: Fact) -> tuple[str, int]:

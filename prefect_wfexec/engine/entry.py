@@ -6,7 +6,7 @@ from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.definition.support import unsupported
 from prefect_wfexec.engine.context import PARAMETER, read_context
 from prefect_wfexec.engine.engine import Engine
-from prefect_wfexec.engine.fencing import Superseded
+from prefect_wfexec.engine.fencing import Superseded, Suspended
 from prefect_wfexec.engine.session import current_session
 from prefect_wfexec.errors import EngineError, WfexecError, one_line
 from prefect_wfexec.journal.keys import load_keys
@@ -22,10 +22,11 @@ async def run_in_flow(workflow: Workflow, parameters: dict[str, Any]) -> "State[
 
     Raises:
         prefect.exceptions.Abort: a newer engine runs the run; this process leaves no mark.
+        prefect.exceptions.Pause: the run waits, suspended, for a decision.
     """
     from prefect.client.orchestration import get_client
     from prefect.context import FlowRunContext
-    from prefect.exceptions import Abort
+    from prefect.exceptions import Abort, Pause
     from prefect.settings import get_current_settings
 
     from prefect_wfexec.engine.flow_run import final_state
@@ -51,6 +52,8 @@ async def run_in_flow(workflow: Workflow, parameters: dict[str, Any]) -> "State[
             return await engine.execute()
     except Superseded as superseded:
         raise Abort(superseded.message) from None
+    except Suspended as suspended:
+        raise Pause(suspended.message) from None
     except WfexecError as error:
         return final_state(RunStatus.ERROR, one_line(error))
 

@@ -24,17 +24,28 @@ class Superseded(EngineError):
     code = "superseded"
 
 
+class Suspended(EngineError):
+    """The run waits for a decision, its process leaves, and whoever decides has another one started."""
+
+    code = "suspended"
+
+
 def new_engine_id() -> str:
     return new_id()
 
 
-def enter(engine: str) -> Callable[[ExecutionState], list[Fact]]:
-    """The append by which an engine enters a run that has not ended."""
+def entering(engine: str) -> Fact:
+    """The fact by which an engine enters a run."""
     pid, started = this_process()
-    data = {"engine": engine, "host": host_id(), "pid": pid, "pid_started": started}
+    return Fact(Kind.ENTERED, {"engine": engine, "host": host_id(), "pid": pid, "pid_started": started})
+
+
+def enter(engine: str) -> Callable[[ExecutionState], list[Fact]]:
+    """The append by which an engine enters a run that has not ended, unless it has entered."""
 
     def decide(state: ExecutionState) -> list[Fact]:
-        return [] if state.closed else [Fact(Kind.ENTERED, data)]
+        has_entered = any(known.id == engine for known in state.engines)
+        return [] if state.closed or has_entered else [entering(engine)]
 
     return decide
 

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Awaitable, Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import httpx
 
+from prefect_wfexec.engine.forms import Form
 from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.journal.wire import Wire
 from prefect_wfexec.status import RunStatus
@@ -44,12 +46,14 @@ def labels_for(triggered_by: str, trigger: Mapping[str, Any]) -> dict[str, str]:
 class FlowRunPicture:
     """Writes what Prefect shows of a run; what can't be written is logged and passed over."""
 
-    def __init__(self, client: "PrefectClient", flow_run: "FlowRun", wire: Wire) -> None:
+    def __init__(self, client: "PrefectClient", flow_run: "FlowRun", wire: Wire, engine: str) -> None:
         self._client = client
         self._wire = wire
         self._flow_run = flow_run
         self._artifacts: dict[str, tuple[UUID, str]] = {}
-        self._state_name = RunStatus.RUNNING.value
+        self._shown = (RunStatus.RUNNING.value, "")
+        self._engine = engine[:12]
+        self._pauses = 0
 
     async def open(self, state: ExecutionState) -> None:
         """Name, tags and labels, where the creator of the run has not set them."""
@@ -72,12 +76,52 @@ class FlowRunPicture:
             return
         await self._try(self._client.update_flow_run_labels(self._flow_run.id, dict(labels)))
 
-    async def show_status(self, status: RunStatus) -> None:
-        """Set the state of a run that goes on: Running, Approval Pending or Terminating."""
-        if status.value == self._state_name or status.is_final:
-            return
-        self._state_name = status.value
-        await self._try(self._client.set_flow_run_state(self._flow_run.id, _live_state(status), force=True))
+    async def show_status(self, status: RunStatus, form: Form | None = None, *, suspends: bool = False) -> bool:
+        """Set the state of a run that goes on: Running, Approval Pending or Terminating; whether Prefect shows it.
+
+        Args:
+            status: The status.
+            form: The form of the gate the run waits at.
+            suspends: Whether the process is about to leave, so that whoever fills in the form starts another.
+        """
+        shown = (status.value, form.base if form else "")
+        if status.is_final or (shown == self._shown and not suspends):
+            return True
+        if form is not None and not await self._save_form(form):
+            return False
+        self._pauses += 1
+        state = _live_state(status, form, f"{self._engine}-{self._pauses}", suspends=suspends)
+        if await self._try(self._client.set_flow_run_state(self._flow_run.id, state, force=True)) is None:
+            return False
+        self._shown = shown
+        return True
+
+    @property
+    def shown_form(self) -> str:
+        """The form for which the run was last paused here, by its base; empty while it is not paused."""
+        return self._shown[1]
+
+    def forget_status(self) -> None:
+        """Somebody else has set the run's state: what is shown is to be set again."""
+        self._shown = ("", "")
+
+    async def _save_form(self, form: Form) -> bool:
+        for key, value in form.inputs.items():
+            body = {"key": key, "value": value, "sender": None}
+            call = self._client.request(
+                "POST", "/flow_runs/{id}/input", path_params={"id": self._flow_run.id}, json=body
+            )
+            try:
+                await call
+            except httpx.HTTPStatusError as error:
+                # It is there from an earlier engine, or an answer of the API was lost.
+                if error.response.status_code != HTTPStatus.CONFLICT:
+                    logger.warning("the form of gate '%s' could not be saved: %s", form.step, error)
+                    return False
+            except httpx.HTTPError as error:
+                logger.warning("the form of gate '%s' could not be saved: %s", form.step, error)
+                return False
+        return True
 
     async def artifact(self, key: str, markdown: str, description: str) -> None:
         """Create or update a page keyed to the run."""
@@ -128,10 +172,13 @@ def final_state(status: RunStatus, reason: str) -> "State[Any]":
     return State(type=kinds[status], name=status.value, message=reason)
 
 
-def _live_state(status: RunStatus) -> "State[Any]":
+def _live_state(status: RunStatus, form: Form | None, pause_key: str, *, suspends: bool) -> "State[Any]":
     from prefect.client.schemas.objects import State, StateDetails, StateType
 
     if status in {RunStatus.APPROVAL_PENDING, RunStatus.DEPLOYMENT_PENDING}:
-        details = StateDetails(pause_key=status.value, pause_reschedule=False)
-        return State(type=StateType.PAUSED, name=status.value, state_details=details)
+        details = StateDetails(
+            pause_key=pause_key, pause_reschedule=suspends, run_input_keyset=form.keyset if form else None
+        )
+        message = f"waits for a decision on '{form.step}'" if form else None
+        return State(type=StateType.PAUSED, name=status.value, message=message, state_details=details)
     return State(type=StateType.RUNNING, name=status.value)

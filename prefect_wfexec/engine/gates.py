@@ -1,10 +1,11 @@
 """Gates: what a decision is asked on, who may give it, and what closes the gate. Pure but for rendering `with`."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from prefect_wfexec.definition.model import JSON
+from prefect_wfexec.engine.forms import Answer, form_base
 from prefect_wfexec.journal.facts import ENGINE, Actor, Fact, Kind, canonical_json
 from prefect_wfexec.journal.fold import fold_facts
 from prefect_wfexec.journal.state import Decision, ExecutionState, Gate, Request
@@ -54,9 +55,13 @@ def opening(
     return Fact(Kind.APPROVAL_OPENED, data, time=now)
 
 
-def gate_facts(state: ExecutionState, now: datetime) -> list[Fact]:
-    """The facts that follow for the gates: requests decided or refused, gates closed."""
+def gate_facts(state: ExecutionState, now: datetime, answers: Iterable[Answer] = ()) -> list[Fact]:
+    """The facts that follow for the gates: requests and forms decided or refused, gates closed."""
     facts: list[Fact] = []
+    for answer in answers:
+        found = _of_form(answer, state, now)
+        facts += found
+        state = fold_facts(found, state, 0)
     for request in state.requests.values():
         found = _answer(request, state, now)
         facts += found
@@ -71,6 +76,23 @@ def gate_facts(state: ExecutionState, now: datetime) -> list[Fact]:
 def next_expiry(state: ExecutionState) -> datetime | None:
     """When the next open gate expires, None when none does."""
     return min((gate.expires for gate in state.open_gates if gate.expires), default=None)
+
+
+def _of_form(answer: Answer, state: ExecutionState, now: datetime) -> list[Fact]:
+    """What comes of a form somebody filled in; nothing when its gate has moved on."""
+    gate = state.open_gate(answer.step)
+    if gate is None or form_base(gate) != answer.form:
+        return []
+    name, comment = _text(answer.values.get("approver")).strip(), _text(answer.values.get("comment")).strip()
+    data = {"step": gate.step, "generation": gate.generation, "form": answer.form, "channel": "prefect"}
+    decision = answer.values.get("decision")
+    problem = _content_problem(decision, comment, name) or _expiry_problem(gate, now)
+    if not problem and decision == "reject" and not comment:
+        problem = "a rejection needs a comment"
+    if problem:
+        return [Fact(Kind.REFUSED, {**data, "reason": problem, "by": name[:LONGEST_NAME_CHARACTERS]}, time=now)]
+    decided = {**data, "decision": decision, "comment": comment, "subject_digest": gate.subject_digest}
+    return [Fact(Kind.DECIDED, decided, actor=Actor(name or "unknown"), time=now)]
 
 
 def _answer(request: Request, state: ExecutionState, now: datetime) -> list[Fact]:
@@ -97,19 +119,28 @@ def _problem(request: Request, gate: Gate | None) -> str:
         return "the run is being cancelled already"
     if request.what != "decision":
         return f"this version can't do '{_text(request.what)[:100]}'"
-    if data.get("decision") not in tuple(DECISIONS):
-        return "a decision is approve or reject"
-    if len(_text(data.get("comment"))) > LONGEST_COMMENT_CHARACTERS:
-        return f"the comment is longer than {LONGEST_COMMENT_CHARACTERS} characters"
-    if len(_text(request.actor.name)) > LONGEST_NAME_CHARACTERS:
-        return f"the name is longer than {LONGEST_NAME_CHARACTERS} characters"
-    if gate is None:
-        return ""
+    problem = _content_problem(data.get("decision"), _text(data.get("comment")), _text(request.actor.name))
+    if problem or gate is None:
+        return problem
     if data.get("generation") not in (None, gate.generation):
         return "the decision is about an earlier gate of this step"
     if data.get("subject_digest") not in (None, "", gate.subject_digest):
         return "the decision is about another subject than the gate's"
-    return "the gate had expired" if gate.expires and gate.expires <= request.at else ""
+    return _expiry_problem(gate, request.at)
+
+
+def _content_problem(decision: JSON, comment: str, name: str) -> str:
+    if decision not in tuple(DECISIONS):
+        return "a decision is approve or reject"
+    if len(comment) > LONGEST_COMMENT_CHARACTERS:
+        return f"the comment is longer than {LONGEST_COMMENT_CHARACTERS} characters"
+    return (
+        f"the name is longer than {LONGEST_NAME_CHARACTERS} characters" if len(name) > LONGEST_NAME_CHARACTERS else ""
+    )
+
+
+def _expiry_problem(gate: Gate, at: datetime) -> str:
+    return "the gate had expired" if gate.expires and gate.expires <= at else ""
 
 
 def _text(value: JSON) -> str:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefect_wfexec.definition.loader import load_text
 from prefect_wfexec.definition.model import JSON, Workflow
 from prefect_wfexec.engine import fencing
 from prefect_wfexec.engine.context import RunContext
@@ -11,12 +10,12 @@ from prefect_wfexec.engine.decide import Decider
 from prefect_wfexec.engine.lending import Lending
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.outputs import load_outputs, value_at
+from prefect_wfexec.engine.reopening import pinned
 from prefect_wfexec.engine.scope import Scopes
 from prefect_wfexec.engine.secret_values import strings_in
 from prefect_wfexec.engine.takeover import settle_dead_claims
 from prefect_wfexec.journal.facts import Fact, Kind
 from prefect_wfexec.journal.state import ExecutionState
-from prefect_wfexec.steps.registry import catalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ async def enter_run(
     await lent.journal.append(fencing.enter(engine))
     if lent.journal.state.closed is not None:
         return None
-    workflow = _pinned(given, lent.journal.state)
+    workflow = pinned(given, lent.journal.state)
     lent.folder = _folder(given, lent.journal.state, has_deployment=has_deployment)
     outline = Outline(workflow)
     scopes = Scopes(workflow, outline, lent.run)
@@ -69,14 +68,6 @@ def _opening(
         "run_name": name,
     }
     return [Fact(Kind.OPENED, data)]
-
-
-def _pinned(given: Workflow, state: ExecutionState) -> Workflow:
-    """The definition the run was opened with, whatever stands in the file by now."""
-    opened = state.opened
-    if opened is None or opened.digest == given.digest:
-        return given
-    return load_text(opened.definition, Path(opened.path) if opened.path else given.path, catalog())
 
 
 def _folder(given: Workflow, state: ExecutionState, *, has_deployment: bool) -> Path:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.engine.flow_run import FlowRunPicture
+from prefect_wfexec.engine.forms import current_form
 from prefect_wfexec.engine.progress import progress_markdown, run_status
 from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.steps.base import Artifact
@@ -26,6 +27,7 @@ class Painter:
         self._latest: tuple[Workflow, ExecutionState] | None = None
         self._painted: ExecutionState | None = None
         self._task: asyncio.Task[None] | None = None
+        self._is_shown = True
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._work())
@@ -33,8 +35,27 @@ class Painter:
     def changed(self, workflow: Workflow, state: ExecutionState) -> None:
         """The run moved on."""
         self._latest = (workflow, state)
-        status = run_status(state)
-        self._jobs.put_nowait(lambda: self._picture.show_status(status))
+        self._jobs.put_nowait(self._show_status)
+
+    def again(self) -> None:
+        """Somebody else has set the run's state: show ours again."""
+        self._picture.forget_status()
+        self._jobs.put_nowait(self._show_status)
+
+    async def caught_up(self) -> None:
+        """Until everything asked for so far is written."""
+        done = asyncio.Event()
+
+        async def mark() -> None:
+            done.set()
+
+        self._jobs.put_nowait(mark)
+        await done.wait()
+
+    async def _show_status(self) -> None:
+        if self._latest is not None:
+            workflow, state = self._latest
+            self._is_shown = await self._picture.show_status(run_status(state), current_form(workflow, state))
 
     def page(self, page: Artifact) -> None:
         self._jobs.put_nowait(lambda: self._picture.artifact(page.key, page.markdown, page.description))
@@ -55,11 +76,13 @@ class Painter:
         loop = asyncio.get_running_loop()
         next_progress = loop.time()
         while True:
-            wait = max(0.0, next_progress - loop.time()) if self._is_stale else None
+            wait = max(0.0, next_progress - loop.time()) if self._is_stale or not self._is_shown else None
             try:
                 job = await asyncio.wait_for(self._jobs.get(), wait)
             except TimeoutError:
                 started = time.thread_time()
+                if not self._is_shown:
+                    await self._show_status()
                 await self._paint_progress()
                 spent = time.thread_time() - started
                 next_progress = loop.time() + max(PROGRESS_EVERY_SECONDS, PROGRESS_REST * spent)

@@ -30,9 +30,7 @@ def run_status(state: ExecutionState) -> RunStatus:
         return RunStatus.TERMINATING
     if not state.engines:
         return RunStatus.PENDING
-    if not state.open_gates or any(step.status is StepStatus.RUNNING for step in state.steps.values()):
-        return RunStatus.RUNNING
-    return RunStatus.APPROVAL_PENDING
+    return RunStatus.APPROVAL_PENDING if state.open_gates else RunStatus.RUNNING
 
 
 def duration_text(seconds: float | None) -> str:

@@ -150,8 +150,8 @@ def _final_state(status: StepStatus, message: str) -> State[Any]:
 
 
 def _waiting_state(status: StepStatus, message: str) -> State[Any]:
-    kind = StateType.RUNNING if status is StepStatus.RUNNING else StateType.PAUSED
-    return State(type=kind, name=status.value, message=message)
+    kinds = {StepStatus.RUNNING: StateType.RUNNING, StepStatus.PENDING: StateType.PENDING}
+    return State(type=kinds.get(status, StateType.PAUSED), name=status.value, message=message)
 
 
 @contextmanager

@@ -34,6 +34,7 @@ class Kind(StrEnum):
     NOTED = "noted"
     RECONCILED = "reconciled"
     CLOSED = "closed"
+    REOPENED = "reopened"
 
 
 MISFITS = (KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError)

@@ -89,7 +89,12 @@ def _noted(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
     engine_id = fact.data.get("engine")
     if not engine_id:
         return state
-    return _with_engine(state, str(engine_id), lambda engine: replace(engine, last_fact=fact.time))
+    has_left = bool(fact.data.get("suspended"))
+    return _with_engine(
+        state,
+        str(engine_id),
+        lambda engine: replace(engine, left=engine.left or has_left, last_fact=fact.time),
+    )
 
 
 def _with_engine(state: ExecutionState, engine_id: str, change: Callable[[EngineInfo], EngineInfo]) -> ExecutionState:
@@ -200,7 +205,8 @@ def _decided(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
     if gate is None or gate.generation != int(data["generation"]) or data["decision"] not in ("approve", "reject"):
         return answered
     decision = Decision(data["decision"], fact.actor, str(data.get("comment") or ""), fact.time)
-    return _with_gate(answered, replace(gate, decisions=(*gate.decisions, decision)))
+    answers = gate.answers + bool(data.get("form"))
+    return _with_gate(answered, replace(gate, decisions=(*gate.decisions, decision), answers=answers))
 
 
 def _approval_closed(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
@@ -227,7 +233,13 @@ def _requested(state: ExecutionState, fact: Fact, _number: int) -> ExecutionStat
 
 
 def _refused(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
-    return _answered(state, fact.data["request"])
+    data = fact.data
+    if not data.get("form"):
+        return _answered(state, data["request"])
+    gate = state.open_gate(str(data["step"]))
+    if gate is None or gate.generation != int(data["generation"]):
+        return state
+    return _with_gate(state, replace(gate, answers=gate.answers + 1))
 
 
 def _answered(state: ExecutionState, request_id: JSON) -> ExecutionState:
@@ -254,6 +266,29 @@ def _closed(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
     if segments and segments[-1][1] is None:
         segments = (*segments[:-1], (segments[-1][0], fact.time))
     return replace(state, closed=closed, segments=segments)
+
+
+def _reopened(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    if state.closed is None:
+        return state
+    reset = frozenset(str(step_id) for step_id in fact.data["reset"])
+    steps = {step_id: _anew(step) if step_id in reset else step for step_id, step in state.steps.items()}
+    open_again = replace(state, steps=steps, failed=state.failed - reset, closed=None, cancel=None)
+    return _answered(open_again, fact.data.get("request"))
+
+
+def _anew(step: StepState) -> StepState:
+    """A step that is to run again: what its attempts were stays known, what came of them does not count any more."""
+    return StepState(
+        step.id,
+        attempt=step.attempt,
+        engine=step.engine,
+        first_started=step.first_started,
+        claims=step.claims,
+        attempts=step.attempts,
+        attempts_before=step.attempt,
+        active_seconds=step.active_seconds,
+    )
 
 
 def _final(word: JSON) -> StepStatus:
@@ -314,4 +349,5 @@ _HANDLERS: dict[Kind, Callable[[ExecutionState, Fact, int], ExecutionState]] = {
     Kind.REQUESTED: _requested,
     Kind.REFUSED: _refused,
     Kind.CLOSED: _closed,
+    Kind.REOPENED: _reopened,
 }

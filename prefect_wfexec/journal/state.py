@@ -67,6 +67,8 @@ class StepState:
     outputs_ref: JSON = None
     claims: frozenset[str] = frozenset()
     attempts: tuple[Attempt, ...] = ()
+    attempts_before: int = 0
+    """How many attempts were made before the run was last opened again: the step's own retries count from there."""
     active_seconds: float = 0.0
 
 
@@ -98,6 +100,8 @@ class Gate:
     outcome: str = ""
     closed: datetime | None = None
     reason: str = ""
+    answers: int = 0
+    """How many times a form of this gate was filled in, whatever came of it."""
 
     @property
     def is_open(self) -> bool:

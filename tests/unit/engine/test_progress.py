@@ -197,7 +197,7 @@ def test_how_long_a_step_worked() -> None:
         ((), RunStatus.PENDING),
         (BEGUN, RunStatus.RUNNING),
         ((*BEGUN, started("approval"), gate_opened("approval")), RunStatus.APPROVAL_PENDING),
-        ((*BEGUN, started("approval"), gate_opened("approval"), started("plan")), RunStatus.RUNNING),
+        ((*BEGUN, started("approval"), gate_opened("approval"), started("plan")), RunStatus.APPROVAL_PENDING),
         ((*BEGUN, requested("cancel")), RunStatus.TERMINATING),
         ((*BEGUN, requested("cancel"), closed("Terminated")), RunStatus.TERMINATED),
         ((*BEGUN, closed("Succeeded"), requested("cancel")), RunStatus.SUCCEEDED),

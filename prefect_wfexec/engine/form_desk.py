@@ -1,0 +1,65 @@
+"""Looks whether somebody filled in the form of a gate, or set the run's state without doing so."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import httpx
+
+from prefect_wfexec.engine.forms import Answer, Form, read_answer
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from prefect.client.orchestration import PrefectClient
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen.
+
+    Attributes:
+        answer: What was filled in, if anything.
+        is_bypassed: Prefect shows the run going on though nobody filled in the form.
+        is_dispatched: Prefect has the run scheduled: a worker is about to start another process for it.
+    """
+
+    answer: Answer | None = None
+    is_bypassed: bool = False
+    is_dispatched: bool = False
+
+
+async def look_at_form(client: "PrefectClient", run_id: "UUID", form: Form, *, is_shown: bool) -> Look:
+    """What became of a form; nothing when Prefect can't be asked, which is tried again soon.
+
+    Args:
+        client: A client that stays open.
+        run_id: The run.
+        form: The form.
+        is_shown: Whether this process has paused the run for it: while it is paused, nobody has answered.
+    """
+    from prefect.exceptions import PrefectException
+
+    try:
+        run = await client.read_flow_run(run_id)
+        state = run.state
+        if is_shown and (state is None or state.is_paused()):
+            return Look()
+        answer = await _answer(client, run_id, form)
+    except (httpx.HTTPError, PrefectException):
+        return Look()
+    if state is None or state.is_final() or state.is_cancelling():
+        return Look(answer)
+    is_dispatched = state.is_scheduled() or state.is_pending()
+    return Look(answer, is_bypassed=answer is None and not state.is_paused(), is_dispatched=is_dispatched)
+
+
+async def _answer(client: "PrefectClient", run_id: "UUID", form: Form) -> Answer | None:
+    path = {"id": run_id, "key": form.keyset["response"]}
+    try:
+        response = await client.request("GET", "/flow_runs/{id}/input/{key}", path_params=path)
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code == HTTPStatus.NOT_FOUND:
+            return None
+        raise
+    return read_answer(form, response.text)

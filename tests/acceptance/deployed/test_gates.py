@@ -1,0 +1,74 @@
+"""Deciding on a deployed run by what Prefect's UI sends, its process there or gone."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.deployed import Api, Site, api_of
+from tests.support.server import PrefectServer
+from tests.support.wfexec import Wfexec
+
+ASKS = """
+version: 1
+name: asks
+inputs:
+  place: {type: string, enum: [here, there], default: here, description: Where to.}
+steps:
+  - {id: before, run: "echo x >> $COUNTED/before", env: {COUNTED: "COUNTED_FOLDER"}}
+  - {id: ask_me, name: Ask Me, uses: approval, with: {message: "Shall we go **${{ inputs.place }}**?"}}
+  - {id: after, run: "echo x >> $COUNTED/after", env: {COUNTED: "COUNTED_FOLDER"}}
+outputs: {by: "${{ steps.ask_me.outputs.by }}"}
+"""
+
+
+@pytest.fixture
+def site(server: PrefectServer, tmp_path: Path) -> Iterator[Site]:
+    site = Site(server, tmp_path, pool=f"pool-{tmp_path.name.replace('_', '-')}")
+    site.workflow("asks", ASKS.replace("COUNTED_FOLDER", str(tmp_path)))
+    site.deploy()
+    yield site
+
+
+def count(site: Site, name: str) -> int:
+    path = site.folder / name
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+@pytest.mark.parametrize("hold", ["600s", "0s"], ids=["in its process", "suspended"])
+async def test_approve_goes_on_and_nothing_runs_twice(site: Site, hold: str) -> None:
+    async with api_of(site.server) as api:
+        with site.worker({"PREFECT_INTEGRATIONS_WFEXEC_HOLD": hold}):
+            run_id = await api.start("asks/asks", place="there")
+            run = await until_it_asks(api, run_id, suspended=hold == "0s")
+            assert run["name"].startswith("wfr_")
+            keys = run["state"]["state_details"]["run_input_keyset"]
+            description = await api.get(f"/flow_runs/{run_id}/input/{keys['description']}")
+            assert "Shall we go **there**?" in description
+            refused = await api.resume(run_id)
+            assert refused["status"] == "REJECT"
+            refused = await api.resume(run_id, decision="reject", approver="jane")
+            assert refused["status"] == "REJECT"
+            refused = await api.resume(run_id, decision="approve", approver="jane", more="x")
+            assert refused["status"] == "REJECT"
+            accepted = await api.resume(run_id, decision="approve", approver="jane")
+            assert accepted["status"] == "ACCEPT", accepted
+            run = await api.until(run_id, lambda state: state["type"] in {"COMPLETED", "FAILED", "CRASHED"})
+            assert run["state"]["name"] == "Succeeded", run["state"]
+            tasks = await api.task_runs(run_id)
+    assert (count(site, "before"), count(site, "after")) == (1, 1)
+    assert sorted(tasks) == ["after", "ask_me", "before"]
+    view = Wfexec(site.server.environment, site.folder).json("show", str(run_id))
+    assert view["outputs"] == {"by": "jane"}
+    assert [(one["decision"], one["by"], one["verified_by"]) for one in view["gates"][0]["decisions"]] == [
+        ("approve", "jane", None)
+    ]
+
+
+async def until_it_asks(api: Api, run_id, *, suspended: bool = False):
+    return await api.until(
+        run_id,
+        lambda state: (
+            state["name"] == "Approval Pending" and state["state_details"]["pause_reschedule"] in {suspended, True}
+        ),
+    )
