@@ -8,12 +8,10 @@ from pathlib import Path
 from tests.support.processes import python, wait_until
 
 CONTAINER = (sys.executable, "-m", "prefect_wfexec.runtime.container")
-LEAVES_ONE_BEHIND = """
-import pathlib, subprocess, sys
-subprocess.Popen(
-    [sys.executable, "-I", "-S", "-c", "import pathlib, sys; sys.stdin.read(); pathlib.Path(sys.argv[1]).touch()", sys.argv[1]],
-    start_new_session=True,
-)
+ORPHAN = "import pathlib, sys; sys.stdin.read(); pathlib.Path(sys.argv[1]).touch()"
+LEAVES_ONE_BEHIND = f"""
+import subprocess, sys
+subprocess.Popen([sys.executable, "-I", "-S", "-c", {ORPHAN!r}, sys.argv[1]], start_new_session=True)
 sys.exit(7)
 """
 STOPS_IN_ORDER = """
@@ -37,8 +35,8 @@ def test_it_ends_after_the_last_process_with_the_code_of_its_command(tmp_path: P
 
 
 def _is_adopted(children: Path) -> bool:
-    pids = children.read_text().split()
-    return any(b"sys.stdin.read" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[4][:60] for pid in pids)
+    lines = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children.read_text().split()]
+    return any(ORPHAN in line.decode().split("\0") for line in lines)
 
 
 def test_sigterm_reaches_the_command(tmp_path: Path) -> None:
