@@ -33,8 +33,9 @@ _PREFECT_QUIET = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
     "PREFECT_CLIENT_MAX_RETRIES": "8",
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
 }
+_PREFECT_HEARTBEAT = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
+"""Not for `doctor`, which tells what runs get that other processes execute."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -74,7 +75,7 @@ def _run(argv: Sequence[str]) -> int:
     command = getattr(module, arguments.command)
     if not asyncio.iscoroutinefunction(command):
         return int(command(arguments))
-    for name, value in _PREFECT_QUIET.items():
+    for name, value in (_PREFECT_QUIET | ({} if arguments.command == "doctor" else _PREFECT_HEARTBEAT)).items():
         os.environ.setdefault(name, value)
     return int(asyncio.run(command(arguments)))
 

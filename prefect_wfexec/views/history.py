@@ -10,6 +10,7 @@ from uuid import UUID
 from prefect_wfexec.engine.flow_run import TAG
 from prefect_wfexec.errors import UsageError
 from prefect_wfexec.status import RunStatus, TriggerKind, run_status_named, state_names_of
+from prefect_wfexec.views.deployments import workflow_deployments
 from prefect_wfexec.views.execution import iso, rounded
 from prefect_wfexec.views.load import header_of
 
@@ -38,7 +39,7 @@ class HistoryFilter:
 
 async def load_history(client: "PrefectClient", wanted: HistoryFilter) -> list[dict[str, Any]]:
     """The rows, newest first."""
-    known = await _workflow_flows(client)
+    known = [deployment.id for deployment in await workflow_deployments(client)]
     rows: list[dict[str, Any]] = []
     offset = 0
     while len(rows) < wanted.limit:
@@ -101,23 +102,6 @@ def parse_trigger(text: str) -> TriggerKind | None:
         if kind.value.lower() == text.strip().lower():
             return kind
     raise UsageError(f"there is no trigger '{text}'", hint=f"one of: {', '.join(TriggerKind)}")
-
-
-async def _workflow_flows(client: "PrefectClient") -> list[UUID]:
-    """Deployments of workflows: their runs belong in the list before any engine has tagged them."""
-    found: list[UUID] = []
-    offset = 0
-    while True:
-        page = await client.read_deployments(limit=PAGE, offset=offset)
-        found += [one.id for one in page if _is_workflow(one.parameter_openapi_schema)]
-        offset += PAGE
-        if len(page) < PAGE:
-            return found
-
-
-def _is_workflow(schema: Any) -> bool:
-    properties = (schema or {}).get("properties") if isinstance(schema, dict) else None
-    return any("x-wfexec" in value for value in (properties or {}).values() if isinstance(value, dict))
 
 
 async def _page(

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
@@ -39,8 +39,9 @@ def clean_environment(home: Path) -> dict[str, str]:
 class PrefectServer:
     """`prefect server start`, which can be killed and started again on the same port and database."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, settings: Mapping[str, str] | None = None) -> None:
         self.home = home
+        self.settings = dict(settings or {})
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/api"
         self._process: subprocess.Popen[bytes] | None = None
@@ -54,7 +55,11 @@ class PrefectServer:
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
         with (self.home / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, env=clean_environment(self.home), stdout=log, stderr=log, start_new_session=True
+                command,
+                env=clean_environment(self.home) | self.settings,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
@@ -87,10 +92,14 @@ class PrefectServer:
 
 
 @contextlib.contextmanager
-def prefect_server() -> Iterator[PrefectServer]:
-    """A started server; stopped and its home removed at the end."""
+def prefect_server(settings: Mapping[str, str] | None = None) -> Iterator[PrefectServer]:
+    """A started server; stopped and its home removed at the end.
+
+    Args:
+        settings: Variables that the server gets on top of a clean environment, and its clients do not.
+    """
     home = Path(tempfile.mkdtemp(prefix="wfexec-home-"))
-    server = PrefectServer(home)
+    server = PrefectServer(home, settings)
     try:
         server.start()
         yield server

@@ -15,7 +15,6 @@ from prefect_wfexec.errors import UsageError
 from prefect_wfexec.status import RunStatus, TriggerKind
 from prefect_wfexec.views.history import (
     HistoryFilter,
-    _is_workflow,
     _matches,
     _row,
     parse_moment,
@@ -207,22 +206,6 @@ def test_what_a_filter_lets_through(wanted: HistoryFilter, matches: bool) -> Non
     row = _row(flow_run(), {FLOW: "deploy"})
     assert row is not None
     assert _matches(row, wanted) is matches
-
-
-@pytest.mark.parametrize(
-    ("schema", "is_workflow"),
-    [
-        ({"properties": {"a": {}, PARAMETER: {"x-wfexec": {"digest": "d"}}}}, True),
-        ({"properties": {"a": {"type": "string"}}}, False),
-        ({"properties": None}, False),
-        ({"properties": {"a": None}}, False),
-        ({}, False),
-        (None, False),
-        ([], False),
-    ],
-)
-def test_a_workflow_is_known_by_its_deployment(schema: Any, is_workflow: bool) -> None:
-    assert _is_workflow(schema) is is_workflow
 
 
 @unhurried
