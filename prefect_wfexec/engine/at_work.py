@@ -93,8 +93,9 @@ class AtWork:
 
     def _task_done(self, step: Step, number: int, task: "asyncio.Task[None]") -> None:
         self._tasks.pop(task, None)
-        fault = None if task.cancelled() else task.exception()
-        if fault is not None:
+        if task.cancelled():
+            self._note(step, number, Finish(StepStatus.CANCELLED, reason="the process that ran it was told to stop"))
+        elif (fault := task.exception()) is not None:
             self.failed(step, number, "internal", f"{type(fault).__name__}: {fault}")
 
     def failed(self, step: Step, number: int, kind: str, message: str) -> None:
@@ -141,7 +142,7 @@ class AtWork:
         """Wait until all work has stopped, however often this is cancelled."""
         while not set(self._attempts) <= set(self._ended):
             try:
-                await asyncio.wait(list(self._tasks), timeout=0.2)
+                await (asyncio.wait(list(self._tasks), timeout=0.2) if self._tasks else asyncio.sleep(0.02))
             except asyncio.CancelledError:
                 continue
 

@@ -22,7 +22,7 @@ from prefect_wfexec.engine.lending import Lending
 from prefect_wfexec.engine.listening import Listener
 from prefect_wfexec.engine.opening import Entered, enter_run
 from prefect_wfexec.engine.painter import Painter
-from prefect_wfexec.engine.reopening import is_retry_wanted, reopen
+from prefect_wfexec.engine.retrying import reset, wanted_retry
 from prefect_wfexec.engine.session import Session
 from prefect_wfexec.engine.task_runs import write_task_run
 from prefect_wfexec.errors import StepFailed, one_line
@@ -85,6 +85,7 @@ class Engine:
         self._changed: set[str] | None = None
         self._last_contact = 0.0
         self._last_sign = utc_now()
+        self._retry = ""
         self._desk = GateDesk(self.id, client, flow_run, self._journal, self._picture, self._painter)
         self._run: Entered
 
@@ -96,7 +97,11 @@ class Engine:
             EngineError: a fault of ours, of Prefect or of the machine.
         """
         await self._journal.catch_up()
-        if self._journal.state.closed is None or await self._is_opened_again():
+        if self._journal.entries:
+            self._retry = await wanted_retry(self._client, self._flow_run.id, self._journal.state)
+        if self._retry and self._journal.state.closed is not None:
+            await reset(self._journal, self._given, self.id, self._retry)
+        if self._journal.state.closed is None:
             try:
                 await self._enter_and_run()
             finally:
@@ -105,12 +110,6 @@ class Engine:
         if closed is None:
             raise fencing.Superseded("a newer engine runs this run")
         return final_state(closed.status, f"{closed.reason} (journal {self._journal.head[:16]})".strip())
-
-    async def _is_opened_again(self) -> bool:
-        """Whether a run that has ended was asked to go on, and there is something to be done again."""
-        if not await is_retry_wanted(self._client, self._flow_run.id):
-            return False
-        return await reopen(self._journal, self._given, self.id)
 
     async def _enter_and_run(self) -> None:
         self._session.journal = self._journal
@@ -123,6 +122,8 @@ class Engine:
         if entered is None:
             return
         self._run = entered
+        if self._retry:
+            await reset(self._journal, self._given, self.id, self._retry)
         self._painter.start()
         state = self._journal.state
         self._painter.job(lambda: self._picture.open(state))

@@ -10,7 +10,7 @@ from prefect_wfexec.engine.decide import Decider
 from prefect_wfexec.engine.lending import Lending
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.outputs import load_outputs, value_at
-from prefect_wfexec.engine.reopening import pinned
+from prefect_wfexec.engine.retrying import pinned
 from prefect_wfexec.engine.scope import Scopes
 from prefect_wfexec.engine.secret_values import strings_in
 from prefect_wfexec.engine.takeover import settle_dead_claims

@@ -34,7 +34,7 @@ class Kind(StrEnum):
     NOTED = "noted"
     RECONCILED = "reconciled"
     CLOSED = "closed"
-    REOPENED = "reopened"
+    RESET = "reset"
 
 
 MISFITS = (KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError)

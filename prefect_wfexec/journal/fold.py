@@ -268,13 +268,19 @@ def _closed(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
     return replace(state, closed=closed, segments=segments)
 
 
-def _reopened(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
-    if state.closed is None:
+def _reset(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    """Steps that ended are to run again; a run that had ended is open again."""
+    request = str(fact.data["request"])
+    if request in state.retries:
         return state
-    reset = frozenset(str(step_id) for step_id in fact.data["reset"])
-    steps = {step_id: _anew(step) if step_id in reset else step for step_id, step in state.steps.items()}
-    open_again = replace(state, steps=steps, failed=state.failed - reset, closed=None, cancel=None)
-    return _answered(open_again, fact.data.get("request"))
+    reset = {str(step_id) for step_id in fact.data["reset"]}
+    steps = {
+        step_id: _anew(step) if step_id in reset and step.status.is_final else step
+        for step_id, step in state.steps.items()
+    }
+    failed = frozenset(step_id for step_id in state.failed if steps[step_id].status.is_final)
+    open_again = replace(state, steps=steps, failed=failed, closed=None, cancel=None, retries=state.retries | {request})
+    return _answered(open_again, request)
 
 
 def _anew(step: StepState) -> StepState:
@@ -349,5 +355,5 @@ _HANDLERS: dict[Kind, Callable[[ExecutionState, Fact, int], ExecutionState]] = {
     Kind.REQUESTED: _requested,
     Kind.REFUSED: _refused,
     Kind.CLOSED: _closed,
-    Kind.REOPENED: _reopened,
+    Kind.RESET: _reset,
 }

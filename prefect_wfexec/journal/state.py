@@ -173,6 +173,8 @@ class ExecutionState:
     requests: Mapping[str, Request] = field(default_factory=dict)
     cancel: Request | None = None
     segments: tuple[tuple[datetime, datetime | None], ...] = ()
+    retries: frozenset[str] = frozenset()
+    """What asked for the steps that were reset so far: ids of requests, and of Prefect's states."""
     failed: frozenset[str] = frozenset()
     last_fact: datetime | None = None
 

@@ -1,4 +1,4 @@
-"""Telling the engine of a run that its journal grew, so that it need not wait until it looks by itself."""
+"""Telling a run that its journal grew: its engine, or Prefect, which then starts one."""
 
 import logging
 from typing import TYPE_CHECKING
@@ -14,12 +14,33 @@ EVENT = "prefect-wfexec.journal.grew"
 
 
 async def nudge(client: "PrefectClient", run_id: UUID) -> None:
-    """Send the hint; when it can't be sent, the engine finds out a little later."""
+    """Wake a run that is suspended, and hint at the news to one that is not.
+
+    What was appended counts all the same when this can't be done; the engine finds it a little later.
+    """
+    from prefect.exceptions import PrefectException
+
+    try:
+        if not await _wake(client, run_id):
+            await _hint(client, run_id)
+    except (httpx.HTTPError, PrefectException) as error:
+        logger.warning("run %s could not be told that its journal grew: %s", run_id, error)
+
+
+async def _wake(client: "PrefectClient", run_id: UUID) -> bool:
+    """Have Prefect start a process for a suspended run; whether it is one. Its engine reads the journal, no more."""
+    from prefect.states import Scheduled
+
+    state = (await client.read_flow_run(run_id)).state
+    if state is None or not state.is_paused() or not state.state_details.pause_reschedule:
+        return False
+    await client.set_flow_run_state(run_id, Scheduled(name="Resuming"), force=True)
+    return True
+
+
+async def _hint(client: "PrefectClient", run_id: UUID) -> None:
     from prefect.events.schemas.events import Event, Resource
 
     resource = Resource({"prefect.resource.id": f"prefect.flow-run.{run_id}"})
     event = Event(event=EVENT, resource=resource)
-    try:
-        await client._client.post("/events", json=[event.model_dump(mode="json")])
-    except httpx.HTTPError as error:
-        logger.debug("run %s could not be told that its journal grew: %s", run_id, error)
+    await client._client.post("/events", json=[event.model_dump(mode="json")])

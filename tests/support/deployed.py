@@ -87,9 +87,7 @@ class Site:
             assert ended.returncode == 0, ended.stdout + ended.stderr
 
     @contextlib.contextmanager
-    def worker(
-        self, environment: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()
-    ) -> "Iterator[Worker]":
+    def worker(self, environment: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()) -> "Iterator[Worker]":
         """A worker of the pool, stopped at the end with all it runs."""
         worker = Worker(self, environment or {}, prefix)
         try:
@@ -144,6 +142,9 @@ class Api:
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Any:
         response = await self._client.post(path, json=body)
+        while response.status_code == 503:  # SQLite is busy: a person clicks again
+            await asyncio.sleep(0.2)
+            response = await self._client.post(path, json=body)
         response.raise_for_status()
         return response.json()
 

@@ -72,3 +72,42 @@ async def until_it_asks(api: Api, run_id, *, suspended: bool = False):
             state["name"] == "Approval Pending" and state["state_details"]["pause_reschedule"] in {suspended, True}
         ),
     )
+
+
+async def test_reject_fails_the_run_with_the_comment(site: Site) -> None:
+    async with api_of(site.server) as api:
+        with site.worker():
+            run_id = await api.start("asks/asks")
+            await until_it_asks(api, run_id)
+            await api.resume(run_id, decision="reject", approver="jane", comment="not on a Friday")
+            run = await api.until_named(run_id, "Approval Rejected")
+            assert run["state"]["type"] == "FAILED"
+            assert "not on a Friday" in run["state"]["message"]
+    assert (count(site, "before"), count(site, "after")) == (1, 0)
+
+
+@pytest.mark.parametrize("state", [{"type": "RUNNING"}, {"type": "SCHEDULED", "name": "Resuming"}, {"type": "PENDING"}])
+async def test_a_run_that_is_just_set_going_is_not_approved(site: Site, state: dict[str, str]) -> None:
+    async with api_of(site.server) as api:
+        with site.worker():
+            run_id = await api.start("asks/asks")
+            first = await until_it_asks(api, run_id)
+            await api.post(f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
+            await api.until(
+                run_id,
+                lambda state: state["name"] == "Approval Pending" and state["id"] != first["state"]["id"],
+            )
+            await api.resume(run_id, decision="approve", approver="jane")
+            await api.until_named(run_id, "Succeeded")
+    assert (count(site, "before"), count(site, "after")) == (1, 1)
+
+
+async def test_a_decision_on_the_command_line_wakes_a_suspended_run(site: Site) -> None:
+    wfexec = Wfexec(site.server.environment, site.folder)
+    async with api_of(site.server) as api:
+        with site.worker({"PREFECT_INTEGRATIONS_WFEXEC_HOLD": "0s"}):
+            run_id = await api.start("asks/asks")
+            await until_it_asks(api, run_id, suspended=True)
+            assert wfexec.json("approve", str(run_id))["outcome"] in {"requested", "approved"}
+            await api.until_named(run_id, "Succeeded")
+    assert (count(site, "before"), count(site, "after")) == (1, 1)
