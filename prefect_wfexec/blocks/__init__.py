@@ -1,7 +1,7 @@
 """The Prefect block types of this package; importing it registers them."""
 
-from prefect_wfexec.blocks.loading import load_block
+from prefect_wfexec.blocks.environment import TargetEnvironment
 from prefect_wfexec.blocks.slack import SlackBot
 from prefect_wfexec.runtime.saved_blocks import MissingBlock
 
-__all__ = ["MissingBlock", "SlackBot", "load_block"]
+__all__ = ["MissingBlock", "SlackBot", "TargetEnvironment"]

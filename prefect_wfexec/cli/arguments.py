@@ -47,6 +47,16 @@ def _running(commands: "argparse._SubParsersAction[Parser]") -> None:
     _inputs(run)
     run.add_argument("--yes", action="store_true", help="confirm, and approve gates")
     _json(run)
+    start = commands.add_parser("start", help="start a deployment; a worker runs it")
+    start.add_argument("deployment", metavar="DEPLOYMENT", help="FLOW/NAME, or NAME alone")
+    execute = commands.add_parser(
+        "execute", help="check a definition, save it into its deployment when it has changed, and start that"
+    )
+    execute.add_argument("path", metavar="PATH")
+    for command in (start, execute):
+        _inputs(command)
+        command.add_argument("--follow", action="store_true", help="until the run ends; then with its exit code")
+        _json(command)
 
 
 def _looking(commands: "argparse._SubParsersAction[Parser]") -> None:

@@ -17,6 +17,8 @@ _MODULES = {
     "schema": "definitions",
     "graph": "definitions",
     "run": "run",
+    "start": "start",
+    "execute": "start",
     "show": "show",
     "logs": "logs",
     "outputs": "show",

@@ -33,7 +33,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 async def run(arguments: argparse.Namespace) -> int:
     """Run a definition to its end."""
-    workflow = _loaded(Path(arguments.path))
+    workflow = loaded(Path(arguments.path))
     inputs = parse_inputs(workflow, arguments.inputs)
     async with reachable():
         async with connected() as client:
@@ -49,7 +49,12 @@ async def run(arguments: argparse.Namespace) -> int:
     return _report(execution, as_json=arguments.json)
 
 
-def _loaded(path: Path) -> Workflow:
+def loaded(path: Path) -> Workflow:
+    """The workflow in a file, which this version can run.
+
+    Raises:
+        DefinitionError: it does not compile, or can't be run yet.
+    """
     workflow = load_definition(path, catalog())
     missing = unsupported(workflow, catalog())
     if missing:

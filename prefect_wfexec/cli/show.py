@@ -26,7 +26,7 @@ async def show(arguments: argparse.Namespace) -> int:
         async with connected() as client:
             flow_run = await find_run(client, arguments.run)
             if arguments.follow:
-                execution = await _follow(client, flow_run, to_standard_error=arguments.json)
+                execution = await follow(client, flow_run, to_standard_error=arguments.json)
             else:
                 execution = await load_execution(client, flow_run, await read_journal(client, flow_run))
     if arguments.json:
@@ -52,7 +52,7 @@ async def outputs(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-async def _follow(client: "PrefectClient", flow_run: "FlowRun", *, to_standard_error: bool) -> Execution:
+async def follow(client: "PrefectClient", flow_run: "FlowRun", *, to_standard_error: bool) -> Execution:
     """Show each change as it comes, until the run has ended or nothing goes on with it."""
     journal = await read_journal(client, flow_run)
     told = 0

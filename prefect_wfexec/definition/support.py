@@ -35,11 +35,6 @@ class _GateRow:
 
 _WORKFLOW = (
     _WorkflowRow(
-        lambda workflow: workflow.environment is not None,
-        "a protected environment",
-        "remove 'environment' to run it without its rules",
-    ),
-    _WorkflowRow(
         lambda workflow: workflow.concurrency is not None,
         "a lock on the whole run",
         "remove 'concurrency' and start one run at a time",

@@ -14,6 +14,7 @@ from prefect_wfexec.engine.retrying import pinned
 from prefect_wfexec.engine.scope import Scopes
 from prefect_wfexec.engine.secret_values import strings_in
 from prefect_wfexec.engine.takeover import settle_dead_claims
+from prefect_wfexec.engine.validation import is_valid
 from prefect_wfexec.journal.facts import Fact, Kind
 from prefect_wfexec.journal.state import ExecutionState
 
@@ -43,6 +44,8 @@ async def enter_run(
     lent.folder = _folder(given, lent.journal.state, has_deployment=has_deployment)
     outline = Outline(workflow)
     scopes = Scopes(workflow, outline, lent.run)
+    if not await is_valid(engine, workflow, scopes, lent.journal):
+        return None
     await fencing.wait_for_older_engines(lent.journal, engine, lent.commands)
     await settle_dead_claims(engine, lent, outline)
     await _load_values(lent, scopes)

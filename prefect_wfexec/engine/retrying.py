@@ -45,7 +45,8 @@ async def reset(journal: Journal, given: Workflow, engine: str, request: str) ->
         if request in state.retries or not (has_entered or state.closed):
             return []
         found = reset_for_retry(outline, state)
-        if not found:
+        is_invalid = state.validation is not None and bool(state.validation.problem)
+        if not found and not is_invalid:
             return []
         data = {"request": request, "what": "retry", "reset": list(found), "reasons": found}
         facts = [Fact(Kind.RESET, data, actor=PREFECT_USER)]

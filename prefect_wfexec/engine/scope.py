@@ -48,7 +48,7 @@ class Scopes:
             },
             "inputs": dict(opened.inputs) if opened else {},
             "trigger": dict(opened.trigger) if opened else {},
-            "environment": {},
+            "environment": dict(state.validation.environment) if state.validation else {},
             "matrix": {},
             "env": {},
         }

@@ -16,6 +16,7 @@ class Kind(StrEnum):
 
     OPENED = "opened"
     ENTERED = "entered"
+    VALIDATED = "validated"
     SUPERSEDED = "superseded"
     LOCK_REQUESTED = "lock_requested"
     LOCK_ACQUIRED = "lock_acquired"

@@ -18,6 +18,7 @@ from prefect_wfexec.journal.state import (
     Request,
     StepFault,
     StepState,
+    Validation,
 )
 from prefect_wfexec.status import RunStatus, StepStatus, TriggerKind
 
@@ -79,6 +80,14 @@ def _entered(state: ExecutionState, fact: Fact, number: int) -> ExecutionState:
     if not state.closed and (not segments or segments[-1][1] is not None):
         segments = (*segments, (fact.time, None))
     return replace(state, engines=(*state.engines, engine), segments=segments)
+
+
+def _validated(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    is_fenced_out = state.engine is None or state.engine.id != str(fact.data["engine"])
+    if is_fenced_out or state.validation is not None:
+        return state
+    environment, problem = fact.data.get("environment") or {}, str(fact.data.get("problem") or "")
+    return replace(state, validation=Validation(dict(environment), problem))
 
 
 def _superseded(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
@@ -279,7 +288,15 @@ def _reset(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
         for step_id, step in state.steps.items()
     }
     failed = frozenset(step_id for step_id in state.failed if steps[step_id].status.is_final)
-    open_again = replace(state, steps=steps, failed=failed, closed=None, cancel=None, retries=state.retries | {request})
+    open_again = replace(
+        state,
+        steps=steps,
+        failed=failed,
+        validation=None,
+        closed=None,
+        cancel=None,
+        retries=state.retries | {request},
+    )
     return _answered(open_again, request)
 
 
@@ -330,6 +347,7 @@ def _with_gate(state: ExecutionState, gate: Gate) -> ExecutionState:
 
 _UNTIL_CLOSED = frozenset(
     {
+        Kind.VALIDATED,
         Kind.STEP_STARTED,
         Kind.STEP_FINISHED,
         Kind.STEP_SKIPPED,
@@ -343,6 +361,7 @@ _UNTIL_CLOSED = frozenset(
 _HANDLERS: dict[Kind, Callable[[ExecutionState, Fact, int], ExecutionState]] = {
     Kind.OPENED: _opened,
     Kind.ENTERED: _entered,
+    Kind.VALIDATED: _validated,
     Kind.SUPERSEDED: _superseded,
     Kind.NOTED: _noted,
     Kind.STEP_STARTED: _step_started,

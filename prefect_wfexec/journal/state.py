@@ -126,6 +126,14 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Validation:
+    """What was found before the first step: the target environment, and why the run can't go on, if it can't."""
+
+    environment: Mapping[str, JSON]
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """How the run ended."""
 
@@ -166,6 +174,7 @@ class ExecutionState:
     """Everything a journal says, folded."""
 
     opened: Opened | None = None
+    validation: Validation | None = None
     closed: Closed | None = None
     steps: Mapping[str, StepState] = field(default_factory=dict)
     gates: tuple[Gate, ...] = ()

@@ -1,5 +1,6 @@
 """Deployments of workflows: Prefect's own, told apart by what the compiler puts into their parameters."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,7 +22,24 @@ async def workflow_deployments(client: "PrefectClient") -> "list[DeploymentRespo
             return found
 
 
+@dataclass(frozen=True, slots=True)
+class DeployedDefinition:
+    """The definition that a deployment was made from."""
+
+    text: str
+    digest: str
+
+
 def is_workflow(schema: Any) -> bool:
     """Whether a deployment with this schema of parameters is one of a workflow."""
-    properties = (schema or {}).get("properties") if isinstance(schema, dict) else None
-    return any("x-wfexec" in value for value in (properties or {}).values() if isinstance(value, dict))
+    return definition_of(schema) is not None
+
+
+def definition_of(schema: Any) -> DeployedDefinition | None:
+    """The definition in a deployment's schema of parameters; None when it is no workflow's."""
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    for value in (properties if isinstance(properties, dict) else {}).values():
+        found = value.get("x-wfexec") if isinstance(value, dict) else None
+        if isinstance(found, dict):
+            return DeployedDefinition(str(found.get("definition") or ""), str(found.get("digest") or ""))
+    return None

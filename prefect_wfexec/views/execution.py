@@ -42,13 +42,16 @@ class Execution:
 
     @property
     def status(self) -> RunStatus:
-        """The journal's word once the run is open; Prefect's before that, and when it ended with no engine's word."""
+        """The journal's word once the run is open.
+
+        Prefect's before that, when the run ended with no engine's word, and when an ended one waits for its retry.
+        """
         if self.state.opened is None:
             return self.header.status
         status = run_status(self.state)
-        if not status.is_final and self.header.status.is_final:
-            return self.header.status
-        return status
+        is_ended_by_prefect = not status.is_final and self.header.status.is_final
+        is_asked_to_go_on = status.is_final and self.header.status is RunStatus.PENDING
+        return self.header.status if is_ended_by_prefect or is_asked_to_go_on else status
 
     @property
     def started(self) -> datetime | None:
@@ -57,7 +60,7 @@ class Execution:
     @property
     def ended(self) -> datetime | None:
         if self.state.closed is not None:
-            return self.state.closed.at
+            return self.state.closed.at if self.status.is_final else None
         return self.header.ended if self.status.is_final else None
 
     @property

@@ -3,10 +3,14 @@
 from importlib.metadata import entry_points
 
 import pytest
+from prefect.blocks.core import Block
 from pydantic import ValidationError
 
 import prefect_wfexec.blocks as blocks
-from prefect_wfexec.blocks import SlackBot, load_block
+from prefect_wfexec.blocks import SlackBot, TargetEnvironment
+from prefect_wfexec.engine.environment import BLOCK_SLUG as ENVIRONMENT_SLUG
+from prefect_wfexec.engine.environment import BLOCK_TYPE_NAME as ENVIRONMENT_NAME
+from prefect_wfexec.runtime.saved_blocks import read_block_data
 from prefect_wfexec.steps.slack import BLOCK_SLUG, BLOCK_TYPE_NAME
 
 
@@ -25,12 +29,13 @@ def test_the_step_looks_for_the_type_that_the_block_is() -> None:
     assert SlackBot.get_block_type_name() == BLOCK_TYPE_NAME
 
 
-def test_the_form_in_prefect_explains_every_field() -> None:
-    schema = SlackBot.model_json_schema()
+@pytest.mark.parametrize("kind", [SlackBot, TargetEnvironment])
+def test_the_form_in_prefect_explains_every_field(kind: type[Block]) -> None:
+    schema = kind.model_json_schema()
     assert all(field["title"] and field["description"] for field in schema["properties"].values())
-    assert schema["secret_fields"] == ["token"]
-    assert SlackBot.get_description()
-    assert "SlackBot(token=" in (SlackBot.get_code_example() or "")
+    assert schema["secret_fields"] == (["token"] if kind is SlackBot else [])
+    assert kind.get_description()
+    assert f"{kind.__name__}(" in (kind.get_code_example() or "")
 
 
 def test_the_token_is_not_shown() -> None:
@@ -49,7 +54,12 @@ def test_an_address_that_is_none_is_refused() -> None:
         SlackBot(token="t", base_url="slack.com/api")
 
 
-async def test_a_saved_block_is_loaded(api) -> None:
-    await SlackBot(token="xoxb-1").asave("for-loading", overwrite=True)
-    loaded = await load_block(SlackBot, "for-loading")
-    assert (loaded.token.get_secret_value(), loaded.base_url) == ("xoxb-1", "https://slack.com/api/")
+async def test_a_saved_environment_is_read_by_a_run(api) -> None:
+    variables = {"api_endpoint": "https://api.example.com", "zones": ["a", "b"]}
+    await TargetEnvironment(variables=variables).asave("for-reading", overwrite=True)
+    data = await read_block_data(ENVIRONMENT_SLUG, "for-reading", ENVIRONMENT_NAME)
+    assert (data["active"], data["variables"]) == (True, variables)
+    assert (TargetEnvironment.get_block_type_slug(), TargetEnvironment.get_block_type_name()) == (
+        ENVIRONMENT_SLUG,
+        ENVIRONMENT_NAME,
+    )

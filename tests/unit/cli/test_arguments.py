@@ -12,6 +12,8 @@ COMMANDS = {
     "schema": [],
     "graph": ["x.yaml"],
     "run": ["x.yaml"],
+    "start": ["flow/name"],
+    "execute": ["x.yaml"],
     "show": ["wfr_x"],
     "history": [],
     "logs": ["wfr_x"],

@@ -13,7 +13,6 @@ def found(language: Language, text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("environment: prod\nsteps: [{id: a, run: x}]", "protected environment"),
         ("concurrency: {key: k}\nsteps: [{id: a, run: x}]", "lock"),
         ("phases: {build: [{id: a, run: x}]}", "phases"),
         ("steps: [{id: a, run: x, matrix: {r: [1]}}]", "matrix"),
