@@ -86,6 +86,10 @@ class Site:
             ended = self.prefect(*arguments)
             assert ended.returncode == 0, ended.stdout + ended.stderr
 
+    def worker_logs(self) -> str:
+        """What the workers said, for a test that failed."""
+        return "\n".join(f"== {log.name}\n{log.read_text()[-6000:]}" for log in self.folder.glob("worker-*.log"))
+
     @contextlib.contextmanager
     def worker(self, environment: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()) -> "Iterator[Worker]":
         """A worker of the pool, stopped at the end with all it runs."""

@@ -14,6 +14,7 @@ from tests.support.slack_stub import SlackStub
 from tests.support.wfexec import Wfexec
 
 ROOT = Path(__file__).resolve().parents[3]
+LEFT_OUT = shutil.ignore_patterns("terraform.tfstate*", ".terraform*", "__pycache__")
 
 
 @pytest.fixture
