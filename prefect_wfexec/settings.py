@@ -35,7 +35,9 @@ SECRET_KEY = Setting(
 )
 USER = Setting("USER", "who starts and decides from this command line; the login name when unset")
 HTTP_ALLOW = Setting("HTTP_ALLOW", "hosts, host:port pairs or networks that HTTP steps may reach although private")
-STORAGE = Setting("STORAGE", "Prefect storage block (type/name) for blobs over 8 MiB; a local folder when unset")
+STORAGE = Setting(
+    "STORAGE", "Prefect storage block (type/name) for blobs over 6 MiB; Prefect's own database when unset"
+)
 TERRAFORM = Setting("TERRAFORM", "path of the terraform or tofu program; found on PATH when unset")
 PASS_ENV = Setting("PASS_ENV", "comma-separated variables, PREFECT_* among them, that steps get on top of their own")
 HOLD = Setting("HOLD", "how long a deployed run that only waits for a decision keeps its process", "30s")

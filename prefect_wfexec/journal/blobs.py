@@ -26,7 +26,9 @@ NONCE_BYTES = 12
 
 
 class Blobs:
-    """The blobs of one run: flow-run inputs up to 8 MiB as stored text, a Prefect storage block beyond.
+    """The blobs of one run, kept in its flow-run inputs: every worker reaches them, and they go with the run.
+
+    What is larger than 6 MiB goes into the Prefect storage block of the setting STORAGE, or, without one, in pieces.
 
     Args:
         client: A Prefect client that stays open.
@@ -47,10 +49,11 @@ class Blobs:
         """
         stored = await asyncio.to_thread(self._seal, data)
         name = hashlib.sha256(stored).hexdigest()
-        if len(stored) <= LARGEST_INPUT_BYTES:
-            await self._put_input(name, stored)
-        else:
+        if len(stored) > LARGEST_INPUT_BYTES and STORAGE.read():
             await _write_file(name, stored)
+        else:
+            for number, start in enumerate(range(0, len(stored), LARGEST_INPUT_BYTES)):
+                await self._put_input(_piece(name, number), stored[start : start + LARGEST_INPUT_BYTES])
         return BlobRef(name, len(data), hashlib.sha256(data).hexdigest())
 
     async def get(self, ref: BlobRef) -> bytes:
@@ -59,7 +62,7 @@ class Blobs:
         Raises:
             EngineError: they are gone, were changed, or were sealed with another key.
         """
-        stored = await self._get_input(ref.blob) or await _read_file(ref.blob)
+        stored = await self._get_pieces(ref.blob) or await _read_file(ref.blob)
         if stored is None:
             raise EngineError(f"blob {ref.blob[:12]} of run {self._run_id} is gone", code="blob-gone")
         if hashlib.sha256(stored).hexdigest() != ref.blob:
@@ -104,6 +107,15 @@ class Blobs:
         except httpx.TransportError as error:
             raise EngineError(f"a blob of run {self._run_id} could not be stored: {error!r}") from error
 
+    async def _get_pieces(self, name: str) -> bytes | None:
+        found = await self._get_input(_piece(name, 0))
+        if found is None or len(found) < LARGEST_INPUT_BYTES:
+            return found
+        pieces = [found]
+        while (piece := await self._get_input(_piece(name, len(pieces)))) is not None:
+            pieces.append(piece)
+        return b"".join(pieces)
+
     async def _get_input(self, name: str) -> bytes | None:
         try:
             response = await self._request("GET", "/flow_runs/{id}/input/{key}", key=KEY_PREFIX + name)
@@ -125,17 +137,15 @@ class Blobs:
         return await self._client.request(method, path, path_params=parameters, **arguments)  # type: ignore[arg-type]
 
 
+def _piece(name: str, number: int) -> str:
+    return name if number == 0 else f"{name}-{number}"
+
+
 async def _filesystem() -> Any:
-    """The storage for what is too large for an input: the configured block, else a folder of Prefect's home."""
-    slug = STORAGE.read()
-    if slug:
-        from prefect.blocks.core import Block
+    """The storage block for what is too large for an input."""
+    from prefect.blocks.core import Block
 
-        return await Block.aload(slug)
-    from prefect.filesystems import LocalFileSystem
-    from prefect.settings import get_current_settings
-
-    return LocalFileSystem(basepath=str(get_current_settings().home / "storage"))
+    return await Block.aload(STORAGE.read())
 
 
 async def _write_file(name: str, stored: bytes) -> None:
@@ -146,6 +156,8 @@ async def _write_file(name: str, stored: bytes) -> None:
 
 
 async def _read_file(name: str) -> bytes | None:
+    if not STORAGE.read():
+        return None
     try:
         return bytes(await _call(await _filesystem(), "read_path", f"{FOLDER}/{name}"))
     except (OSError, ValueError, AttributeError):

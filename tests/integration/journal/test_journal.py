@@ -1,11 +1,13 @@
 """The journal against a real Prefect server."""
 
 import asyncio
+import random
 from uuid import UUID
 
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
+from prefect.filesystems import LocalFileSystem
 from prefect.states import Pending
 
 from prefect_wfexec.errors import EngineError, JournalError
@@ -14,7 +16,7 @@ from prefect_wfexec.journal.blobs import Blobs
 from prefect_wfexec.journal.facts import Fact, Kind
 from prefect_wfexec.journal.journal import KEY_PREFIX, Journal
 from prefect_wfexec.journal.keys import Keys, load_keys
-from prefect_wfexec.settings import SECRET_KEY
+from prefect_wfexec.settings import SECRET_KEY, STORAGE
 
 KEYS = Keys("a key of more than sixteen characters")
 
@@ -164,13 +166,25 @@ async def test_blobs_come_back_and_are_not_readable(api):
             await blobs.get(ref)
 
 
-async def test_a_blob_too_large_for_an_input_goes_to_storage(api):
-    import random
-
-    data = random.Random(1).randbytes(7 * 1024 * 1024)
+@pytest.mark.parametrize("size", [6 * 1024 * 1024, 13 * 1024 * 1024])
+async def test_a_large_blob_is_kept_in_pieces(api, size):
+    data = random.Random(1).randbytes(size)
     async with get_client() as client:
         run_id = await new_run(client)
         blobs = Blobs(client, run_id, KEYS)
         ref = await blobs.put(data)
-        assert await blobs.get(ref) == data
-    assert (api.home / "storage" / "wfexec" / "blobs" / ref.blob).is_file()
+        assert await Blobs(client, run_id, KEYS).get(ref) == data
+        await client.delete_flow_run_input(run_id, f"wfexec-blob-{ref.blob}-1")
+        with pytest.raises(EngineError):
+            await blobs.get(ref)
+
+
+async def test_a_large_blob_goes_to_the_storage_block_that_is_set(api, tmp_path, monkeypatch):
+    await LocalFileSystem(basepath=str(tmp_path)).asave("large-blobs", overwrite=True)
+    monkeypatch.setenv(STORAGE.variable, "local-file-system/large-blobs")
+    data = random.Random(1).randbytes(7 * 1024 * 1024)
+    async with get_client() as client:
+        run_id = await new_run(client)
+        ref = await Blobs(client, run_id, KEYS).put(data)
+        assert await Blobs(client, run_id, KEYS).get(ref) == data
+    assert (tmp_path / "wfexec" / "blobs" / ref.blob).is_file()
