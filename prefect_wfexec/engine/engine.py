@@ -229,11 +229,12 @@ class Engine:
             new = self._journal.entries[known:]
             if new:
                 self._tell([fact for entry in new for fact in entry.trusted_facts])
-            await self._desk.look(self._run.workflow)
+            if is_called or self._journal.state.open_gates:
+                await self._desk.look(self._run.workflow)
 
     async def _listen(self) -> float:
-        """Hear of decisions while a gate is open; how long to wait before the journal is read without any hint."""
-        if self._journal.state.open_gates:
+        """Hear what others do to the run; how long to wait before the journal is read without any hint."""
+        if self._journal.state.open_gates or self._desk.has_deployment:
             self._listener.listen()
         else:
             await self._listener.stop()

@@ -48,10 +48,21 @@ async def look_at_form(client: "PrefectClient", run_id: "UUID", form: Form, *, i
         answer = await _answer(client, run_id, form)
     except (httpx.HTTPError, PrefectException):
         return Look()
-    if state is None or state.is_final() or state.is_cancelling():
+    if state is None or state.is_cancelling() or (state.is_final() and not state.is_crashed()):
         return Look(answer)
     is_dispatched = state.is_scheduled() or state.is_pending()
     return Look(answer, is_bypassed=answer is None and not state.is_paused(), is_dispatched=is_dispatched)
+
+
+async def is_shown_crashed(client: "PrefectClient", run_id: "UUID") -> bool:
+    """Whether Prefect shows a run as crashed; no, when it can't be asked."""
+    from prefect.exceptions import PrefectException
+
+    try:
+        state = (await client.read_flow_run(run_id)).state
+    except (httpx.HTTPError, PrefectException):
+        return False
+    return state is not None and state.is_crashed()
 
 
 async def _answer(client: "PrefectClient", run_id: "UUID", form: Form) -> Answer | None:

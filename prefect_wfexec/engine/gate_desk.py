@@ -7,7 +7,7 @@ from prefect_wfexec.definition.durations import parse_duration
 from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.engine.fencing import is_current
 from prefect_wfexec.engine.flow_run import FlowRunPicture
-from prefect_wfexec.engine.form_desk import look_at_form
+from prefect_wfexec.engine.form_desk import is_shown_crashed, look_at_form
 from prefect_wfexec.engine.forms import Answer, Form, current_form
 from prefect_wfexec.engine.painter import Painter
 from prefect_wfexec.journal.facts import Fact, Kind
@@ -57,8 +57,11 @@ class GateDesk:
     async def look(self, workflow: Workflow) -> None:
         """Take what somebody filled in; when Prefect shows the run going on without it, pause it again."""
         state = self._journal.state
+        if not is_current(state, self._engine) or state.closed is not None:
+            return
         form = current_form(workflow, state)
-        if form is None or not is_current(state, self._engine):
+        if form is None:
+            await self._look_at_state()
             return
         is_shown = self._picture.shown_form == form.base
         seen = await look_at_form(self._client, self._flow_run.id, form, is_shown=is_shown)
@@ -67,10 +70,20 @@ class GateDesk:
         elif is_shown and seen.is_bypassed and not (seen.is_dispatched and self._can_be_woken):
             self._painter.again()
 
+    async def _look_at_state(self) -> None:
+        """A worker may report late that an earlier process of the run crashed, when this one has long taken over."""
+        if self.has_deployment and await is_shown_crashed(self._client, self._flow_run.id):
+            self._painter.again()
+
+    @property
+    def has_deployment(self) -> bool:
+        """Whether a worker or runner started this process, and may start others."""
+        return self._flow_run.deployment_id is not None
+
     @property
     def _can_be_woken(self) -> bool:
         """Whether Prefect starts another process when somebody resumes the run: for a subflow it would not."""
-        return self._flow_run.deployment_id is not None and self._flow_run.parent_task_run_id is None
+        return self.has_deployment and self._flow_run.parent_task_run_id is None
 
     async def may_leave(self, workflow: Workflow, *, is_busy: bool) -> bool:
         """Whether the run has only waited for so long that its process may leave, and Prefect will start another."""

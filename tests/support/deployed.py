@@ -91,9 +91,11 @@ class Site:
         return "\n".join(f"== {log.name}\n{log.read_text()[-6000:]}" for log in self.folder.glob("worker-*.log"))
 
     @contextlib.contextmanager
-    def worker(self, environment: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()) -> "Iterator[Worker]":
+    def worker(
+        self, environment: Mapping[str, str] | None = None, python: tuple[str, ...] = (sys.executable,)
+    ) -> "Iterator[Worker]":
         """A worker of the pool, stopped at the end with all it runs."""
-        worker = Worker(self, environment or {}, prefix)
+        worker = Worker(self, environment or {}, python)
         try:
             yield worker
         finally:
@@ -103,13 +105,13 @@ class Site:
 class Worker:
     """`prefect worker start`, polling each second."""
 
-    def __init__(self, site: Site, environment: Mapping[str, str], prefix: tuple[str, ...]) -> None:
+    def __init__(self, site: Site, environment: Mapping[str, str], python: tuple[str, ...]) -> None:
         self.log = site.folder / f"worker-{os.urandom(4).hex()}.log"
-        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", site.pool, "--type", "process"]
+        command = [*python, "-m", "prefect", "worker", "start", "--pool", site.pool, "--type", "process"]
         settings = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_PREFETCH_SECONDS": "1"}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*prefix, *command],
+                command,
                 cwd=site.folder,
                 env={**site.server.environment, **settings, **environment},
                 stdin=subprocess.DEVNULL,

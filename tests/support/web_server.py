@@ -91,6 +91,6 @@ class WebServer:
             def log_message(self, *args: object) -> None:
                 """Nothing is printed."""
 
-        for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
+        for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "LOCK", "UNLOCK"):
             setattr(Handler, f"do_{method}", Handler._reply)
         return Handler

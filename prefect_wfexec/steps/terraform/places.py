@@ -68,7 +68,7 @@ def environment(context: StepContext, *, workspace: str | None, data_folder: str
     env = {**context.env, **FIXED_ENVIRONMENT}
     env |= dict.fromkeys((name for name in outer if name.startswith("TF_CLI_ARGS")), "")
     config_file = outer.get("TF_CLI_CONFIG_FILE")
-    if config_file and not Path(config_file).is_file():
+    if config_file and not os.access(config_file, os.R_OK):
         env["TF_CLI_CONFIG_FILE"] = ""
     if workspace is not None:
         env["TF_WORKSPACE"] = workspace

@@ -7,7 +7,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -46,6 +48,8 @@ output "ids" { value = [terraform_data.one.id, terraform_data.two.id] }
 """
 SAMPLE, FULL = 2, 20
 RUN_SECONDS = 14.0
+CRASHED_SECONDS = 60.0
+PENDING_SECONDS = 40.0
 # The processes of one pytest-xdist run have to draw the same moments: each collects the tests by itself.
 _drawn = random.Random(os.environ.get("PYTEST_XDIST_TESTRUNUID") or random.SystemRandom().random())
 
@@ -150,19 +154,33 @@ async def check_kill(site: Site, victim: str, moment: float) -> None:
 
 async def go_through(api: Api, run_id: UUID) -> str:
     """Approve whenever the run asks, press Retry once when it has failed; the state it ends in."""
-    has_retried = False
+    has_retried, seen_crashed = False, 0.0
     deadline = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < deadline:
         state = (await api.run(run_id))["state"]
         if state["type"] == "PAUSED":
             await api.resume(run_id, decision="approve", approver="jane")
-        elif state["type"] in {"FAILED", "CRASHED"} and not has_retried:
+        elif (state["type"] in {"FAILED", "CRASHED"} and not has_retried) or (
+            state["type"] == "PENDING" and not has_retried and not is_taken_up(state)
+        ):
             has_retried = True
             await api.retry(run_id)
+        elif state["name"] == "Crashed":
+            # A worker may report a crash of the process before only now; the run takes the word back.
+            seen_crashed = seen_crashed or time.monotonic()
+            assert time.monotonic() < seen_crashed + CRASHED_SECONDS, "the run stays crashed"
         elif state["type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
             return str(state["name"])
+        else:
+            seen_crashed = 0.0
         await asyncio.sleep(0.2)
     raise AssertionError(f"the run is {state}")
+
+
+def is_taken_up(state: dict[str, Any]) -> bool:
+    """Whether a pending run can still be expected to begin: one whose worker died while it was submitted never does."""
+    age = datetime.now(UTC) - datetime.fromisoformat(state["timestamp"])
+    return age < timedelta(seconds=PENDING_SECONDS)
 
 
 def kill_flow(site: Site, run_id: UUID) -> None:

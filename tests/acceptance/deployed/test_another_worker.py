@@ -1,0 +1,176 @@
+"""A run suspended on one machine goes on on another: nothing of the first is left but what Prefect's API keeps."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.deployed import Site, api_of
+from tests.support.server import PrefectServer
+from tests.support.web_server import Asked, Reply, WebServer
+from tests.support.wfexec import Wfexec
+
+DEFINITION = """
+version: 1
+name: moves
+steps:
+  - {id: plan, uses: terraform.plan, with: {dir: infra}}
+  - id: approval
+    uses: approval
+    with: {subject: "${{ steps.plan.outputs.plan }}", message: "${{ steps.plan.outputs.summary }}"}
+  - {id: apply, uses: terraform.apply, with: {plan: "${{ steps.plan.outputs.plan }}"}}
+  - {id: who, run: 'echo "user=$(id -u)" >> $WFEXEC_OUTPUT; echo "home=$HOME" >> $WFEXEC_OUTPUT'}
+outputs: {who: "${{ steps.who.outputs }}", ids: "${{ steps.apply.outputs.values }}"}
+"""
+CONFIGURATION = """
+terraform {
+  backend "http" {
+    address        = "STATE_URL/state"
+    lock_address   = "STATE_URL/state"
+    unlock_address = "STATE_URL/state"
+  }
+}
+resource "terraform_data" "one" { input = file("${path.module}/value.txt") }
+output "id" { value = terraform_data.one.id }
+"""
+NOBODY = 65534
+AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+
+
+class StateBackend:
+    """Terraform's HTTP backend: one state, one lock."""
+
+    def __init__(self) -> None:
+        self.state = b""
+        self.lock = b""
+
+    def answer(self, asked: Asked) -> Reply:
+        if asked.method == "LOCK":
+            if self.lock:
+                return Reply(423, self.lock)
+            self.lock = asked.body
+        elif asked.method == "UNLOCK":
+            self.lock = b""
+        elif asked.method == "POST":
+            self.state = asked.body
+        elif not self.state:
+            return Reply(404)
+        else:
+            return Reply(200, self.state)
+        return Reply(200)
+
+
+class Home:
+    """Another machine as far as one machine can play it: a user, a home, a folder for scratch, a Prefect home."""
+
+    def __init__(self, root: Path, other_user: dict[str, str] | None = None) -> None:
+        self.root = root
+        self.environment = {"PREFECT_PROFILES_PATH": str(root / "prefect" / "profiles.toml")}
+        for variable, name in (("HOME", "home"), ("TMPDIR", "tmp"), ("PREFECT_HOME", "prefect")):
+            (root / name).mkdir(parents=True)
+            self.environment[variable] = str(root / name)
+        (root / "home" / ".gitconfig").write_text("[safe]\n\tdirectory = *\n")
+        self.command: tuple[str, ...] = (sys.executable,)
+        if other_user is not None:
+            subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", str(root)], check=True)
+            self.environment |= other_user
+            self.command = (*AS_NOBODY, other_user["PYTHON"])
+
+    def forget(self) -> None:
+        """The machine is gone."""
+        shutil.rmtree(self.root)
+
+
+@pytest.fixture
+def backend() -> Iterator[tuple[StateBackend, str]]:
+    kept = StateBackend()
+    with WebServer(kept.answer) as web:
+        yield kept, web.url
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that every user may enter, unlike those pytest makes."""
+    folder = Path(tempfile.mkdtemp(prefix="wfexec-machines-"))
+    folder.chmod(0o755)
+    yield folder
+    with contextlib.suppress(OSError):
+        shutil.rmtree(folder)
+
+
+def another_user() -> Iterator[dict[str, str]]:
+    """Environments in which another user may run Python with this project's packages, to be tried in turn."""
+    yield {"PYTHON": sys.executable}
+    # This Python may stand in a folder of its owner's; the system's own takes the same packages.
+    paths = os.pathsep.join(path for path in sys.path if path)
+    yield {"PYTHON": f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}", "PYTHONPATH": paths}
+
+
+def usable_by_another_user() -> dict[str, str] | None:
+    """The first environment that works; None where there is none, and the user stays the same."""
+    script = (
+        "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import prefect_wfexec.engine'], check=True)"
+    )
+    for environment in another_user():
+        command = [*AS_NOBODY, environment["PYTHON"], "-c", script]
+        with contextlib.suppress(OSError):
+            if subprocess.run(command, env={**os.environ, **environment}, capture_output=True).returncode == 0:
+                return environment
+    return None
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=jane", "-c", "user.email=jane@example.com", "-c", "init.defaultBranch=main"]
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+async def test_a_suspended_run_goes_on_on_another_machine(server: PrefectServer, place: Path, backend) -> None:
+    kept, url = backend
+    repository = place / "repository"
+    repository.mkdir()
+    site = Site(server, repository, pool=f"pool-{place.name.lower().replace('_', '-')}")
+    site.workflow("moves", DEFINITION)
+    site.write("flows/infra/main.tf", CONFIGURATION.replace("STATE_URL", url))
+    site.write("flows/infra/value.txt", "as it was planned\n")
+    project = (repository / "prefect.yaml").read_text()
+    clone = f"pull:\n  - prefect.deployments.steps.git_clone: {{repository: 'file://{repository}', branch: main}}"
+    site.write("prefect.yaml", project.replace("pull: null", clone))
+    git(repository, "init")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-m", "first")
+    site.deploy()
+    subprocess.run(["chmod", "-R", "a+rX", str(repository)], check=True)
+    git(repository, "config", "uploadpack.allowAnySHA1InWant", "true")
+
+    first, second = Home(place / "first"), Home(place / "second", usable_by_another_user())
+    common = {"PREFECT_INTEGRATIONS_WFEXEC_HOLD": "0s"}
+    async with api_of(server) as api:
+        with site.worker({**common, **first.environment}):
+            run_id = await api.start("moves/moves")
+            await api.until(
+                run_id,
+                lambda state: state["name"] == "Approval Pending" and state["state_details"]["pause_reschedule"],
+            )
+        first.forget()
+        site.write("flows/infra/value.txt", "changed since, and never planned\n")
+        git(repository, "commit", "-am", "second")
+        subprocess.run(["chmod", "-R", "a+rX", str(repository)], check=True)
+        with site.worker({**common, **second.environment}, second.command):
+            await api.resume(run_id, decision="approve", approver="jane")
+            run = await api.until(run_id, lambda state: state["type"] in {"COMPLETED", "FAILED", "CRASHED"})
+            assert run["state"]["name"] == "Succeeded", site.worker_logs()
+    view = Wfexec(server.environment, place).json("show", str(run_id))
+    assert view["outputs"]["who"]["home"] == str(place / "second" / "home")
+    if len(second.command) > 1:
+        assert view["outputs"]["who"]["user"] == str(NOBODY)
+    state = json.loads(kept.state)
+    assert state["resources"][0]["instances"][0]["attributes"]["input"]["value"] == "as it was planned\n"
+    assert kept.lock == b""
+    assert [step["attempt"] for step in view["steps"]] == [1, 1, 1, 1]
