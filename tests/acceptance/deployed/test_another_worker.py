@@ -37,7 +37,7 @@ terraform {
     unlock_address = "STATE_URL/state"
   }
 }
-resource "terraform_data" "one" { input = file("${path.module}/value.txt") }
+resource "terraform_data" "one" { input = "as it was planned" }
 output "id" { value = terraform_data.one.id }
 """
 NOBODY = 65534
@@ -138,7 +138,6 @@ async def test_a_suspended_run_goes_on_on_another_machine(server: PrefectServer,
     site = Site(server, repository, pool=f"pool-{place.name.lower().replace('_', '-')}")
     site.workflow("moves", DEFINITION)
     site.write("flows/infra/main.tf", CONFIGURATION.replace("STATE_URL", url))
-    site.write("flows/infra/value.txt", "as it was planned\n")
     project = (repository / "prefect.yaml").read_text()
     clone = f"pull:\n  - prefect.deployments.steps.git_clone: {{repository: 'file://{repository}', branch: main}}"
     site.write("prefect.yaml", project.replace("pull: null", clone))
@@ -159,7 +158,8 @@ async def test_a_suspended_run_goes_on_on_another_machine(server: PrefectServer,
                 lambda state: state["name"] == "Approval Pending" and state["state_details"]["pause_reschedule"],
             )
         first.forget()
-        site.write("flows/infra/value.txt", "changed since, and never planned\n")
+        configuration = (repository / "flows" / "infra" / "main.tf").read_text()
+        site.write("flows/infra/main.tf", configuration.replace("as it was planned", "changed since, never planned"))
         git(repository, "commit", "-am", "second")
         subprocess.run(["chmod", "-R", "a+rX", str(repository)], check=True)
         with site.worker({**common, **second.environment}, second.command):
@@ -171,6 +171,6 @@ async def test_a_suspended_run_goes_on_on_another_machine(server: PrefectServer,
     if len(second.command) > 1:
         assert view["outputs"]["who"]["user"] == str(NOBODY)
     state = json.loads(kept.state)
-    assert state["resources"][0]["instances"][0]["attributes"]["input"]["value"] == "as it was planned\n"
+    assert state["resources"][0]["instances"][0]["attributes"]["input"]["value"] == "as it was planned"
     assert kept.lock == b""
     assert [step["attempt"] for step in view["steps"]] == [1, 1, 1, 1]
