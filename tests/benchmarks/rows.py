@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.benchmarks import texts
 from tests.benchmarks.measuring import Measure, in_process, of_command
+from tests.benchmarks.waking import woken
 
 Run = Callable[[Mapping[str, str], Path], Measure]
 
@@ -117,6 +118,15 @@ ROWS = (
         _inside("ours", "gates", 10),
         _inside("floor", "gates", 4),
         has_percentile=True,
+    ),
+    Row(
+        "woken",
+        "decision until a suspended run goes on, worker polling each second",
+        "s",
+        "≤ 1.0",
+        lambda environment, folder: woken("ours", environment, folder),
+        lambda environment, folder: woken("floor", environment, folder),
+        most_pairs=2,
     ),
     Row("output", "1 GB of output of one step", "s", "bounded memory", _inside("ours", "output", 1024), most_pairs=1),
 )
