@@ -290,7 +290,7 @@ class Engine:
         step, current = self._run.decider.outline.steps[step_id], self._journal.state.step(step_id)
         if current.status.is_final:
             message = current.fault.message if current.fault else current.reason or current.summary
-            write_task_run(step, self._flow_run.id, current.status, message, current.attempt)
+            write_task_run(step, self._flow_run.id, current.status, message, current.attempt, current.started)
 
     def _start(self, step: Step) -> None:
         state = self._journal.state
