@@ -124,8 +124,9 @@ class Engine:
         self._run = entered
         if self._retry:
             await reset(self._journal, self._given, self.id, self._retry)
-        self._painter.start()
         state = self._journal.state
+        self._picture.is_entered_again = len(state.engines) > 1
+        self._painter.start()
         self._painter.job(lambda: self._picture.open(state))
         self._tell(())
         self._show_what_runs_again(state)

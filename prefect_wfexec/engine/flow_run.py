@@ -44,7 +44,11 @@ def labels_for(triggered_by: str, trigger: Mapping[str, Any]) -> dict[str, str]:
 
 
 class FlowRunPicture:
-    """Writes what Prefect shows of a run; what can't be written is logged and passed over."""
+    """Writes what Prefect shows of a run; what can't be written is logged and passed over.
+
+    Attributes:
+        is_entered_again: Whether an earlier process has worked at the run, and made pages perhaps.
+    """
 
     def __init__(self, client: "PrefectClient", flow_run: "FlowRun", wire: Wire, engine: str) -> None:
         self._client = client
@@ -54,14 +58,13 @@ class FlowRunPicture:
         self._shown = (RunStatus.RUNNING.value, "")
         self._engine = engine[:12]
         self._pauses = 0
-        self._has_pages = False
+        self.is_entered_again = False
 
     async def open(self, state: ExecutionState) -> None:
         """Name, tags and labels, where the creator of the run has not set them."""
         opened = state.opened
         if opened is None:
             return
-        self._has_pages = len(state.engines) > 1
         run = self._flow_run
         wanted = tags_for(opened.triggered_by, opened.user)
         name = opened.run_name if run.name != opened.run_name else None
@@ -148,7 +151,7 @@ class FlowRunPicture:
 
     async def _earlier_artifact(self, key: str) -> tuple[UUID, str] | None:
         """A page that an earlier process of the run has made: a second one of its name would stand beside it."""
-        if not self._has_pages:
+        if not self.is_entered_again:
             return None
         from prefect.client.schemas.filters import (
             ArtifactFilter,
