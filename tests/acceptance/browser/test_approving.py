@@ -79,6 +79,7 @@ def fill_in_the_run_form(pages: PrefectPages) -> None:
     assert pages.choices(environment) == ["staging", "production"]
     pages.page.get_by_role("option", name="production").click()
     expect(environment.locator(".p-select-button__value")).to_have_text("production")
+    pages.page.get_by_text("Run Name").scroll_into_view_if_needed()
     pages.picture("run-form")
 
 
