@@ -73,8 +73,11 @@ def write_task_run(
         since: When a gate that has ended began to wait, in whatever process; Prefect draws it from then on.
     """
     run = _task_run(step, flow_run_id, attempt)
-    if since is not None:
-        run.expected_start_time = run.start_time = since  # type: ignore[assignment]  # as Prefect's own task engine does
+    assert run.state is not None, "a task run of ours always has a state"
+    if status.is_final:
+        # Without a start there is no end, and Prefect draws a bar that grows for ever.
+        begun = since or run.state.timestamp
+        run.expected_start_time = run.start_time = begun  # type: ignore[assignment]  # as Prefect's own task engine does
     before = _enter(run, _final_state(status, message) if status.is_final else _waiting_state(status, message))
     _emit(run, before)
 

@@ -15,7 +15,9 @@ def test_retry_does_anew_what_failed_and_nothing_else(site: Site, pages: Prefect
     pages.expect_task_runs(run_id, {"prepare": "Success", "check": "Failed", "deploy": "Skipped", "tell": "Success"})
     first = task_run_ids(pages, str(run_id))
     assert pages.graph(run_id) == ARROWS
-    expect(pages.artifact(run_id, "progress")).to_contain_text("the database does not answer")
+    expect(pages.artifact(run_id, "progress")).to_contain_text("the script ended with exit code 3")
+    pages.open_run(run_id)
+    expect(pages.page.get_by_text("the database does not answer")).to_be_visible()
     pages.picture("failed", run_id)
 
     site.write("database", "")
