@@ -55,6 +55,10 @@ schema:
 docs:
     python -m tests.support.generated
 
+# the pictures in the documentation, taken of Prefect's pages while the browser tests run
+screenshots:
+    WFEXEC_SCREENSHOTS={{ justfile_directory() }}/docs/images pytest tests/acceptance/browser
+
 # resolve the dependencies anew: uv.lock, and requirements-dev.txt from it
 lock *arguments:
     uv lock {{ arguments }}

@@ -124,8 +124,9 @@ class Engine:
         self._run = entered
         if self._retry:
             await reset(self._journal, self._given, self.id, self._retry)
-        self._painter.start()
         state = self._journal.state
+        self._picture.is_entered_again = len(state.engines) > 1
+        self._painter.start()
         self._painter.job(lambda: self._picture.open(state))
         self._tell(())
         self._show_what_runs_again(state)
@@ -291,7 +292,7 @@ class Engine:
         step, current = self._run.decider.outline.steps[step_id], self._journal.state.step(step_id)
         if current.status.is_final:
             message = current.fault.message if current.fault else current.reason or current.summary
-            write_task_run(step, self._flow_run.id, current.status, message, current.attempt)
+            write_task_run(step, self._flow_run.id, current.status, message, current.attempt, current.started)
 
     def _start(self, step: Step) -> None:
         state = self._journal.state

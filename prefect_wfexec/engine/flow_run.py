@@ -44,7 +44,11 @@ def labels_for(triggered_by: str, trigger: Mapping[str, Any]) -> dict[str, str]:
 
 
 class FlowRunPicture:
-    """Writes what Prefect shows of a run; what can't be written is logged and passed over."""
+    """Writes what Prefect shows of a run; what can't be written is logged and passed over.
+
+    Attributes:
+        is_entered_again: Whether an earlier process has worked at the run, and made pages perhaps.
+    """
 
     def __init__(self, client: "PrefectClient", flow_run: "FlowRun", wire: Wire, engine: str) -> None:
         self._client = client
@@ -54,6 +58,7 @@ class FlowRunPicture:
         self._shown = (RunStatus.RUNNING.value, "")
         self._engine = engine[:12]
         self._pauses = 0
+        self.is_entered_again = False
 
     async def open(self, state: ExecutionState) -> None:
         """Name, tags and labels, where the creator of the run has not set them."""
@@ -127,17 +132,14 @@ class FlowRunPicture:
         """Create or update a page keyed to the run."""
         from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 
-        known = self._artifacts.get(key)
+        known = self._artifacts.get(key) or await self._earlier_artifact(key)
         if known is not None:
-            if known[1] == markdown:
-                return
             self._artifacts[key] = (known[0], markdown)
-            await self._try(self._client.update_artifact(known[0], ArtifactUpdate(data=markdown)))
+            if known[1] != markdown:
+                await self._try(self._client.update_artifact(known[0], ArtifactUpdate(data=markdown)))
             return
         artifact = ArtifactCreate(
-            key=f"{self._flow_run.name.replace('_', '-').lower()}-{key}"
-            if self._flow_run.name.startswith("wfr_")
-            else f"{run_name(self._flow_run.id).replace('_', '-')}-{key}",
+            key=self._artifact_key(key),
             type="markdown",
             description=description,
             data=markdown,
@@ -146,6 +148,27 @@ class FlowRunPicture:
         created = await self._try(self._client.create_artifact(artifact))
         if created is not None:
             self._artifacts[key] = (created.id, markdown)
+
+    async def _earlier_artifact(self, key: str) -> tuple[UUID, str] | None:
+        """A page that an earlier process of the run has made: a second one of its name would stand beside it."""
+        if not self.is_entered_again:
+            return None
+        from prefect.client.schemas.filters import (
+            ArtifactFilter,
+            ArtifactFilterFlowRunId,
+            ArtifactFilterKey,
+        )
+
+        wanted = ArtifactFilter(
+            key=ArtifactFilterKey(any_=[self._artifact_key(key)]),
+            flow_run_id=ArtifactFilterFlowRunId(any_=[self._flow_run.id]),
+        )
+        found = await self._try(self._client.read_artifacts(artifact_filter=wanted))
+        return (found[0].id, str(found[0].data)) if found else None
+
+    def _artifact_key(self, key: str) -> str:
+        name = self._flow_run.name if self._flow_run.name.startswith("wfr_") else run_name(self._flow_run.id)
+        return f"{name.replace('_', '-').lower()}-{key}"
 
     async def _try(self, call: Awaitable[Any]) -> Any:
         from prefect.exceptions import PrefectException

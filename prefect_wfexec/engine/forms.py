@@ -7,6 +7,7 @@ a request: its answer is checked, and what opens the gate is the decision in the
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 from prefect_wfexec.definition.model import JSON, Workflow
@@ -15,6 +16,7 @@ from prefect_wfexec.runtime.ansi import strip_ansi
 
 LONGEST_PLAN_LINES = 200
 LONGEST_PLAN_CHARACTERS = 20_000
+MOST_RESOURCES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Form:
         base: What the keys of its inputs begin with; a form that was answered never comes back under the same.
         step: The gate's step.
         generation: The gate's generation.
-        schema: The fields, as a JSON Schema.
+        schema: The fields, as a JSON Schema; what is to be decided on stands with the field of the decision.
         description: Markdown above the fields.
     """
 
@@ -66,8 +68,8 @@ def current_form(workflow: Workflow, state: ExecutionState) -> Form | None:
         base=form_base(gate),
         step=gate.step,
         generation=gate.generation,
-        schema=_schema(),
-        description=_description(gate, workflow, state),
+        schema=_schema(_question(gate, workflow, state)),
+        description=_heading(gate, workflow),
     )
 
 
@@ -85,11 +87,11 @@ def read_answer(form: Form, text: str) -> Answer:
     return Answer(form.base, form.step, form.generation, values if isinstance(values, dict) else {})
 
 
-def _schema() -> dict[str, Any]:
+def _schema(question: str) -> dict[str, Any]:
     fields: dict[str, dict[str, JSON]] = {
         "decision": {
             "title": "Decision",
-            "description": "Approve: the workflow goes on to the next step. Reject: it fails with your comment.",
+            "description": question,
             "enum": ["approve", "reject"],
             "type": "string",
         },
@@ -101,7 +103,7 @@ def _schema() -> dict[str, Any]:
         },
         "code": {
             "title": "Your code",
-            "description": "The personal code you were sent, where the gate asks for one.",
+            "description": "Only if you were sent a personal code for this decision.",
             "type": "string",
             "default": "",
         },
@@ -128,18 +130,30 @@ def _schema() -> dict[str, Any]:
     }
 
 
-def _description(gate: Gate, workflow: Workflow, state: ExecutionState) -> str:
+def _heading(gate: Gate, workflow: Workflow) -> str:
     step = next((step for step in workflow.steps if step.id == gate.step), None)
-    lines = [f"## {workflow.name}: {step.name if step else gate.step}"]
-    if gate.message:
-        lines += ["", gate.message]
+    return f"## {workflow.name}: {step.name if step else gate.step}"
+
+
+def _question(gate: Gate, workflow: Workflow, state: ExecutionState) -> str:
+    """What is to be decided on.
+
+    Prefect's page squeezes the markdown above the fields until they fit into the window, on a small screen to nothing;
+    the description of a field keeps its height, and the form scrolls.
+    """
     planned = plan_of(gate, workflow, state)
+    parts = [gate.message]
     if planned is not None:
-        lines += ["", *_plan_lines(planned)]
+        parts += [f"**{_plain(planned.get('summary'))}**", _resource_table(planned)]
     if gate.expires is not None:
-        lines += ["", f"Open until {gate.expires.isoformat(timespec='minutes')}."]
-    lines += ["", f"What is decided on: `{gate.subject_digest[:16]}`"]
-    return "\n".join(lines)
+        parts.append(f"Open until {gate.expires.astimezone(UTC):%Y-%m-%d %H:%M} UTC.")
+    if planned is not None:
+        parts.append(_plan_text(planned))
+    parts.append(f"What is decided on: `{gate.subject_digest[:16]}`")
+    parts.append("**approve**: the workflow goes on with the next step. **reject**: the run fails with your comment.")
+    # Of a field's description Prefect joins the lines, which spoils tables and code, but only where a newline ends
+    # them; in Markdown a carriage return does too.
+    return "\n\n".join(part for part in parts if part).replace("\r\n", "\n").replace("\n", "\r")
 
 
 def plan_of(gate: Gate, workflow: Workflow | None, state: ExecutionState) -> Mapping[str, JSON] | None:
@@ -151,23 +165,26 @@ def plan_of(gate: Gate, workflow: Workflow | None, state: ExecutionState) -> Map
     return None
 
 
-def _plan_lines(planned: Mapping[str, JSON]) -> list[str]:
-    found = [f"**{_plain(planned.get('summary'))}**", ""]
+def _resource_table(planned: Mapping[str, JSON]) -> str:
     resources = planned.get("resources")
     rows = [item for item in resources if isinstance(item, dict)] if isinstance(resources, list) else []
-    if rows:
-        found += ["| action | resource |", "|---|---|"]
-        found += [f"| {_cell(row.get('action'))} | `{_cell(row.get('address'))}` |" for row in rows[:50]]
-        if len(rows) > 50:
-            found.append(f"| … | {len(rows) - 50} more |")
-        found.append("")
+    if not rows:
+        return ""
+    found = ["| action | resource |", "|---|---|"]
+    found += [f"| {_cell(row.get('action'))} | `{_cell(row.get('address'))}` |" for row in rows[:MOST_RESOURCES]]
+    if len(rows) > MOST_RESOURCES:
+        found.append(f"| … | {len(rows) - MOST_RESOURCES} more |")
+    return "\n".join(found)
+
+
+def _plan_text(planned: Mapping[str, JSON]) -> str:
     text = strip_ansi(str(planned["text"])).replace("```", "` ` `")
     lines = text[:LONGEST_PLAN_CHARACTERS].splitlines()
-    cut = len(lines) > LONGEST_PLAN_LINES or len(text) > LONGEST_PLAN_CHARACTERS
-    found += ["```text", *lines[:LONGEST_PLAN_LINES], *(["…"] if cut else []), "```"]
-    if cut:
-        found.append("The whole plan is among the run's artifacts.")
-    return found
+    is_cut = len(lines) > LONGEST_PLAN_LINES or len(text) > LONGEST_PLAN_CHARACTERS
+    found = ["```text", *lines[:LONGEST_PLAN_LINES], *(["…"] if is_cut else []), "```"]
+    if is_cut:
+        found += ["", "The whole plan is among the run's artifacts."]
+    return "\n".join(found)
 
 
 def _plain(value: JSON) -> str:

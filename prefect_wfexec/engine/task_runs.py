@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -57,12 +57,27 @@ async def run_as_task(step: "Step", flow_run_id: UUID, attempt: int, work: Work)
     begun.end(_final_state(status, message))
 
 
-def write_task_run(step: "Step", flow_run_id: UUID, status: StepStatus, message: str, attempt: int = 0) -> None:
+def write_task_run(
+    step: "Step", flow_run_id: UUID, status: StepStatus, message: str, attempt: int = 0, since: datetime | None = None
+) -> None:
     """Show a step that did no work of its own, skipped, cancelled or waiting, as its task run.
 
     It is a picture; nothing is decided from it.
+
+    Args:
+        step: The step.
+        flow_run_id: The run.
+        status: What it shows.
+        message: A line for Prefect's state.
+        attempt: The attempt's number.
+        since: When a gate that has ended began to wait, in whatever process; Prefect draws it from then on.
     """
     run = _task_run(step, flow_run_id, attempt)
+    assert run.state is not None, "a task run of ours always has a state"
+    if status.is_final:
+        # Without a start there is no end, and Prefect draws a bar that grows for ever.
+        begun = since or run.state.timestamp
+        run.expected_start_time = run.start_time = begun  # type: ignore[assignment]  # as Prefect's own task engine does
     before = _enter(run, _final_state(status, message) if status.is_final else _waiting_state(status, message))
     _emit(run, before)
 

@@ -43,8 +43,8 @@ async def test_approve_goes_on_and_nothing_runs_twice(site: Site, hold: str) -> 
             run = await until_it_asks(api, run_id, suspended=hold == "0s")
             assert run["name"].startswith("wfr_")
             keys = run["state"]["state_details"]["run_input_keyset"]
-            description = await api.get(f"/flow_runs/{run_id}/input/{keys['description']}")
-            assert "Shall we go **there**?" in description
+            schema = await api.get(f"/flow_runs/{run_id}/input/{keys['schema']}")
+            assert "Shall we go **there**?" in schema["properties"]["decision"]["description"]
             refused = await api.resume(run_id)
             assert refused["status"] == "REJECT"
             refused = await api.resume(run_id, decision="reject", approver="jane")

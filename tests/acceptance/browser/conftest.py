@@ -1,0 +1,45 @@
+"""One server with Prefect's pages and one worker for all stories; a browser for each story.
+
+Playwright keeps an event loop running in its thread, which a test with a loop of its own could not follow: so the
+browser ends with its test.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.browser.workflows import WORKFLOWS, write_infrastructure
+from tests.support.browser import BrowserMissing, PrefectPages, browser_program, opened_page
+from tests.support.deployed import Site
+from tests.support.server import prefect_server
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's path; without one the test fails and says how to install it."""
+    try:
+        return browser_program()
+    except BrowserMissing as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def site(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """All workflows deployed, and a worker whose runs leave as soon as they only wait."""
+    folder: Path = tmp_path_factory.mktemp("site")
+    with prefect_server({"PREFECT_SERVER_UI_API_URL": "/api"}) as server:
+        site = Site(server, folder, pool="workflows")
+        write_infrastructure(site)
+        for name, text in WORKFLOWS.items():
+            site.workflow(name, text.replace("SITE_FOLDER", str(folder)))
+        site.deploy()
+        with site.worker({"PREFECT_INTEGRATIONS_WFEXEC_HOLD": "0s"}):
+            yield site
+
+
+@pytest.fixture
+def pages(site: Site) -> Iterator[PrefectPages]:
+    """Prefect's pages on a small screen."""
+    with opened_page() as page, PrefectPages(site.server, page) as pages:
+        yield pages

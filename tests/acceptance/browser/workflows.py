@@ -1,0 +1,94 @@
+"""What the stories deploy. `SITE_FOLDER` stands for the folder in which the steps leave their traces."""
+
+from tests.support.deployed import Site
+
+NETWORK = """
+version: 1
+name: network
+description: Plan, approve and apply the network.
+inputs:
+  environment: {type: string, enum: [staging, production], default: staging, description: Where to apply.}
+  subnets: {type: integer, default: 2, description: How many subnets.}
+  reason: {type: string, description: Why this change is made.}
+steps:
+  - id: plan
+    uses: terraform.plan
+    with: {dir: infra, vars: {environment: "${{ inputs.environment }}", subnets: "${{ inputs.subnets }}"}}
+  - {id: lint, needs: [], run: "echo linted >> $TRACES/lint", env: {TRACES: "SITE_FOLDER"}}
+  - id: approval
+    name: Approve the plan
+    needs: [plan, lint]
+    uses: approval
+    if: steps.plan.outputs.has_changes
+    with:
+      subject: "${{ steps.plan.outputs.plan }}"
+      message: "Apply this to **${{ inputs.environment }}**? Reason: ${{ inputs.reason }}"
+      expires: 4h
+  - {id: apply, uses: terraform.apply, with: {plan: "${{ steps.plan.outputs.plan }}"}}
+  - {id: smoke_test, if: inputs.environment == "staging", run: echo smoke}
+  - id: report
+    run: echo $VPC >> $TRACES/report
+    env: {VPC: "${{ steps.apply.outputs.values.vpc }}", TRACES: "SITE_FOLDER"}
+outputs: {vpc: "${{ steps.apply.outputs.values.vpc }}"}
+"""
+
+QUESTION = """
+version: 1
+name: question
+description: Ask before going on.
+steps:
+  - {id: before, run: "echo before >> $TRACES/before", env: {TRACES: "SITE_FOLDER"}}
+  - {id: ask, uses: approval, with: {message: "Shall we **go on**?"}}
+  - {id: after, run: "echo after >> $TRACES/after", env: {TRACES: "SITE_FOLDER"}}
+"""
+
+FLAKY = """
+version: 1
+name: flaky
+description: The check fails until the database is there.
+steps:
+  - {id: prepare, run: "echo prepare >> $TRACES/prepare", env: {TRACES: "SITE_FOLDER"}}
+  - id: check
+    run: |
+      echo check >> $TRACES/check
+      test -e $TRACES/database || { echo "the database does not answer" >&2; exit 3; }
+    env: {TRACES: "SITE_FOLDER"}
+  - {id: deploy, run: "echo deploy >> $TRACES/deploy", env: {TRACES: "SITE_FOLDER"}}
+  - {id: tell, when: always, run: "echo tell >> $TRACES/tell", env: {TRACES: "SITE_FOLDER"}}
+"""
+
+WORKFLOWS = {"network": NETWORK, "question": QUESTION, "flaky": FLAKY}
+
+INFRASTRUCTURE = """
+variable "environment" {
+  type = string
+}
+
+variable "subnets" {
+  type = number
+}
+
+resource "terraform_data" "vpc" {
+  input = "vpc-${var.environment}"
+}
+
+resource "terraform_data" "subnet" {
+  count = var.subnets
+  input = "${terraform_data.vpc.output}-${count.index}"
+}
+
+output "vpc" {
+  value = terraform_data.vpc.output
+}
+"""
+
+
+def write_infrastructure(site: Site) -> None:
+    """The Terraform configuration that the workflow `network` applies."""
+    site.write("flows/infra/main.tf", INFRASTRUCTURE)
+
+
+def traces(site: Site, name: str) -> list[str]:
+    """The lines that a step has left, one for each time it ran."""
+    path = site.folder / name
+    return path.read_text().splitlines() if path.exists() else []
