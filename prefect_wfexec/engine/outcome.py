@@ -67,4 +67,4 @@ def _reason(step: StepState) -> str:
     if step.fault is None:
         return f"step '{step.id}' {step.status.value.lower()}"
     message = next((line.strip() for line in step.fault.message.splitlines() if line.strip()), step.fault.type)
-    return f"step '{step.id}': {message}"
+    return f"step '{step.id}': {message.rstrip(':')}"

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import pytest
 
+from prefect_wfexec.steps.terraform.binary import binary
 from tests.support.deployed import DEADLINE_SECONDS, Api, Site, api_of
 from tests.support.processes import is_alive
 from tests.support.server import PrefectServer
@@ -203,7 +204,7 @@ def check(site: Site, run_id: UUID, state: str) -> None:
     assert view["status"] == state
     assert wfexec.json("audit", str(run_id))["verified"] is True
     planned = subprocess.run(
-        ["terraform", "plan", "-detailed-exitcode", "-lock=true", "-input=false"],
+        [*binary().argv, "plan", "-detailed-exitcode", "-lock=true", "-input=false"],
         cwd=site.folder / "infra",
         capture_output=True,
         text=True,
