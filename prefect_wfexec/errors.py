@@ -9,7 +9,9 @@
     ├── EngineError                   a fault of ours, of Prefect or of the machine: the run ends in Error
     │   ├── JournalError              the journal can't be read, written or trusted
     │   ├── SupervisorError           the process supervisor is gone or does not answer
-    │   └── Superseded                a newer engine runs the run (engine.fencing)
+    │   ├── NotDeployable             the target environment is not there or not active (engine.environment)
+    │   ├── Superseded                a newer engine runs the run (engine.fencing)
+    │   └── Suspended                 the run waits, and its process leaves (engine.fencing)
     ├── StepError                     what a step says of itself
     │   ├── StepFailed                the step failed: Failed
     │   │   └── WithError             its `with`, rendered, does not fit its step type (definition.withs)

@@ -27,6 +27,8 @@ class RunHeader:
     started: datetime | None
     ended: datetime | None
     inputs: Mapping[str, JSON]
+    is_scheduled: bool = False
+    """Whether a process is about to begin, or to take the run up again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Execution:
             return self.header.status
         status = run_status(self.state)
         is_ended_by_prefect = not status.is_final and self.header.status.is_final
-        is_asked_to_go_on = status.is_final and self.header.status is RunStatus.PENDING
+        is_asked_to_go_on = status.is_final and self.header.is_scheduled
         return self.header.status if is_ended_by_prefect or is_asked_to_go_on else status
 
     @property

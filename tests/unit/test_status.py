@@ -152,7 +152,7 @@ def test_the_state_prefect_gets_at_the_end_is_read_back(status: RunStatus) -> No
 
 @pytest.mark.parametrize("status", [status for status in RunStatus if not status.is_final])
 def test_the_state_prefect_gets_on_the_way_is_read_back(status: RunStatus) -> None:
-    state = _live_state(status)
+    state = _live_state(status, None, "key", suspends=False)
     assert not state.is_final()
     assert run_status_of_state(state.type.value, state.name) is status
     assert state.is_paused() is (status in {RunStatus.APPROVAL_PENDING, RunStatus.DEPLOYMENT_PENDING})
