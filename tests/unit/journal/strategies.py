@@ -30,6 +30,7 @@ FINAL = st.sampled_from(["Success", "Failed", "Skipped", "Cancelled"])
 MOMENT = st.sampled_from([None, *TIMES])
 ERROR = st.sampled_from([None, {"type": "failed"}, {"type": "outcome_unknown", "message": "x"}])
 REQUEST = st.sampled_from(["r1", "r2"])
+FORM = st.sampled_from([None, None, "approval-plan-1-0"])
 
 FIELDS: dict[Kind, dict[str, st.SearchStrategy[Any]]] = {
     Kind.OPENED: {
@@ -40,8 +41,9 @@ FIELDS: dict[Kind, dict[str, st.SearchStrategy[Any]]] = {
         "trigger": st.sampled_from([None, {}, {"type": "manual"}]),
     },
     Kind.ENTERED: {"engine": ENGINE, "pid": st.sampled_from([0, 1])},
+    Kind.VALIDATED: {"engine": ENGINE, "environment": st.sampled_from([None, {}, {"name": "x"}]), "problem": WORDS},
     Kind.SUPERSEDED: {"engine": ENGINE},
-    Kind.NOTED: {"engine": ENGINE},
+    Kind.NOTED: {"engine": ENGINE, "suspended": st.sampled_from([None, True])},
     Kind.STEP_STARTED: {"step": STEP, "attempt": ATTEMPT, "engine": ENGINE},
     Kind.STEP_CLAIMED: {"step": STEP, "claim": WORDS},
     Kind.STEP_FINISHED: {
@@ -71,6 +73,7 @@ FIELDS: dict[Kind, dict[str, st.SearchStrategy[Any]]] = {
         "generation": GENERATION,
         "decision": st.sampled_from(["approve", "reject", "perhaps"]),
         "request": REQUEST,
+        "form": FORM,
     },
     Kind.APPROVAL_CLOSED: {
         "step": STEP,
@@ -78,17 +81,22 @@ FIELDS: dict[Kind, dict[str, st.SearchStrategy[Any]]] = {
         "outcome": st.sampled_from(["approved", "rejected", "expired", ""]),
     },
     Kind.REQUESTED: {"what": st.sampled_from(["cancel", "decision", "retry", ""]), "step": STEP},
-    Kind.REFUSED: {"request": REQUEST},
+    Kind.REFUSED: {"request": REQUEST, "form": FORM, "step": STEP, "generation": GENERATION},
     Kind.CLOSED: {"engine": ENGINE, "status": st.sampled_from(["Succeeded", "Failed", "Running"])},
+    Kind.RESET: {"request": REQUEST, "reset": st.lists(STEP, max_size=3)},
 }
-KINDS = [*Kind, *[Kind.STEP_STARTED, Kind.STEP_FINISHED, Kind.APPROVAL_OPENED] * 5, *[Kind.ENTERED] * 3]
+KINDS = [
+    *(kind for kind in Kind if kind is not Kind.RESET),
+    *[Kind.STEP_STARTED, Kind.STEP_FINISHED, Kind.APPROVAL_OPENED] * 5,
+    *[Kind.ENTERED] * 3,
+]
 ACTORS = [Actor("jane"), Actor("joe", "code"), Actor("", "engine"), Actor("\ud800")]
 
 
 @st.composite
-def facts(draw: st.DrawFn) -> Fact:
+def facts(draw: st.DrawFn, resets: bool = False) -> Fact:
     """A fact whose fields fit its kind, but for at most one that is missing or garbage."""
-    kind = draw(st.sampled_from(KINDS))
+    kind = draw(st.sampled_from([*KINDS, *[Kind.RESET] * 4] if resets else KINDS))
     fields = FIELDS.get(kind, {})
     data = {name: draw(values) for name, values in fields.items()}
     fault = draw(st.sampled_from(["none", "none", "garbage", "missing"])) if fields else "none"
@@ -102,9 +110,9 @@ def facts(draw: st.DrawFn) -> Fact:
 
 
 @st.composite
-def journals(draw: st.DrawFn) -> list[Entry]:
-    """Entries of any facts, keyed and not, numbered from 1."""
-    groups = draw(st.lists(st.lists(facts(), min_size=1, max_size=3), max_size=8))
+def journals(draw: st.DrawFn, resets: bool = False) -> list[Entry]:
+    """Entries of any facts, keyed and not, numbered from 1; those that make steps run again only with `resets`."""
+    groups = draw(st.lists(st.lists(facts(resets), min_size=1, max_size=3), max_size=8))
     keyed = [draw(st.sampled_from([True, True, True, False])) for _ in groups]
     if draw(st.booleans()):
         groups, keyed = [[Fact(Kind.ENTERED, {"engine": "e1"}, time=at(0))], *groups], [True, *keyed]

@@ -24,7 +24,7 @@ def states_of(journal: list[Entry]) -> list[ExecutionState]:
 
 
 @sixty
-@given(journals())
+@given(journals(resets=True))
 def test_never_raises_and_changes_nothing_it_was_given(journal: list[Entry]) -> None:
     before = [replace(entry) for entry in journal]
     first = fold(journal)
@@ -33,20 +33,20 @@ def test_never_raises_and_changes_nothing_it_was_given(journal: list[Entry]) -> 
 
 
 @sixty
-@given(journals(), st.integers(0, 20))
+@given(journals(resets=True), st.integers(0, 20))
 def test_folding_on_is_folding_all(journal: list[Entry], cut: int) -> None:
     assert fold(journal[cut:], fold(journal[:cut])) == fold(journal)
 
 
 @sixty
-@given(journals())
+@given(journals(resets=True))
 def test_how_facts_are_put_into_entries_does_not_matter(journal: list[Entry]) -> None:
     apart = [replace(entry, facts=(fact,)) for entry in journal for fact in entry.facts]
     assert fold(apart) == fold(journal)
 
 
 @sixty
-@given(journals())
+@given(journals(resets=True))
 def test_an_entry_that_is_not_keyed_counts_by_its_requests_only(journal: list[Entry]) -> None:
     requests_only = [
         entry if entry.keyed else replace(entry, facts=tuple(f for f in entry.facts if f.kind is Kind.REQUESTED))
@@ -82,14 +82,14 @@ def test_closed_is_final(journal: list[Entry], more: list[Fact]) -> None:
 
 
 @sixty
-@given(journals())
+@given(journals(resets=True))
 def test_only_the_engine_of_the_moment_starts_a_step_and_each_attempt_once(journal: list[Entry]) -> None:
     for before, after in zip(states := states_of(journal), states[1:], strict=False):
         for step_id, step in after.steps.items():
             old = before.step(step_id)
             assert step.attempt >= old.attempt
             if step.attempt > old.attempt:
-                assert not old.status.is_final
+                assert not old.status.is_final or after.retries != before.retries
                 assert step.engine in {engine.id for engine in after.engines}
 
 
@@ -104,7 +104,7 @@ def test_the_opening_and_the_first_cancel_stand(journal: list[Entry]) -> None:
 
 
 @sixty
-@given(journals())
+@given(journals(resets=True))
 def test_what_the_state_says_fits_together(journal: list[Entry]) -> None:
     for state in states_of(journal):
         for step in state.steps.values():
@@ -118,3 +118,18 @@ def test_what_the_state_says_fits_together(journal: list[Entry]) -> None:
             assert gate.expires is None or gate.expires.tzinfo is not None
         assert state.active_seconds(at(20_000)) >= 0
         assert len({gate.step for gate in state.open_gates}) == len(state.open_gates)
+
+
+@sixty
+@given(journals(resets=True))
+def test_a_reset_takes_back_ends_once_and_no_attempt_claim_or_decision(journal: list[Entry]) -> None:
+    for before, after in zip(states := states_of(journal), states[1:], strict=False):
+        assert before.retries <= after.retries
+        for step_id, step in before.steps.items():
+            later = after.step(step_id)
+            assert later.attempt >= step.attempt
+            assert later.claims >= step.claims
+            assert later.attempts[: len(step.attempts)] == step.attempts
+            if step.status.is_final and not later.status.is_final:
+                assert after.retries != before.retries
+        assert len(after.gates) >= len(before.gates)
