@@ -41,6 +41,8 @@ async def enter_run(
     if lent.journal.state.closed is not None:
         return None
     workflow = pinned(given, lent.journal.state)
+    if workflow.digest != given.digest:
+        await lent.journal.append(lambda state: _other_source(state, engine, given))
     lent.folder = _folder(given, lent.journal.state, has_deployment=has_deployment)
     outline = Outline(workflow)
     scopes = Scopes(workflow, outline, lent.run)
@@ -71,6 +73,16 @@ def _opening(
         "run_name": name,
     }
     return [Fact(Kind.OPENED, data)]
+
+
+def _other_source(state: ExecutionState, engine: str, given: Workflow) -> list[Fact]:
+    """That this process was given another definition than the one the run was opened with, and keeps to that one."""
+    if not fencing.is_current(state, engine):
+        return []
+    text = (
+        f"the definition has changed to {given.digest[:16]} since the run was opened; the run keeps to the one it has"
+    )
+    return [Fact(Kind.NOTED, {"engine": engine, "text": text, "digest": given.digest})]
 
 
 def _folder(given: Workflow, state: ExecutionState, *, has_deployment: bool) -> Path:

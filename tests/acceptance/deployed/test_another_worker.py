@@ -159,6 +159,8 @@ async def test_a_suspended_run_goes_on_on_another_machine(server: PrefectServer,
             )
         first.forget()
         configuration = (repository / "flows" / "infra" / "main.tf").read_text()
+        changed = (repository / "flows" / "moves_flow.yaml").read_text().replace("echo", "echo >&2 never; echo")
+        site.write("flows/moves_flow.yaml", changed)
         site.write("flows/infra/main.tf", configuration.replace("as it was planned", "changed since, never planned"))
         git(repository, "commit", "-am", "second")
         subprocess.run(["chmod", "-R", "a+rX", str(repository)], check=True)
@@ -174,3 +176,6 @@ async def test_a_suspended_run_goes_on_on_another_machine(server: PrefectServer,
     assert state["resources"][0]["instances"][0]["attributes"]["input"]["value"] == "as it was planned"
     assert kept.lock == b""
     assert [step["attempt"] for step in view["steps"]] == [1, 1, 1, 1]
+    wfexec = Wfexec(server.environment, place)
+    assert "never" not in wfexec("logs", str(run_id)).out
+    assert "the definition has changed to" in json.dumps(wfexec.json("audit", str(run_id)))
