@@ -117,14 +117,19 @@ class Engine:
         self._session.wake = self._wake_from_any_thread(asyncio.get_running_loop())
         has_deployment = self._flow_run.deployment_id is not None
         entered = await enter_run(
-            self.id, self._given, self._inputs, self._context, self._lent, has_deployment=has_deployment
+            self.id,
+            self._given,
+            self._inputs,
+            self._context,
+            self._lent,
+            has_deployment=has_deployment,
+            retry=self._retry,
         )
+        state = self._journal.state
         if entered is None:
+            await self._picture.open(state)
             return
         self._run = entered
-        if self._retry:
-            await reset(self._journal, self._given, self.id, self._retry)
-        state = self._journal.state
         self._picture.is_entered_again = len(state.engines) > 1
         self._painter.start()
         self._painter.job(lambda: self._picture.open(state))

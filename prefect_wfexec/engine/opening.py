@@ -10,7 +10,7 @@ from prefect_wfexec.engine.decide import Decider
 from prefect_wfexec.engine.lending import Lending
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.outputs import load_outputs, value_at
-from prefect_wfexec.engine.retrying import pinned
+from prefect_wfexec.engine.retrying import pinned, reset
 from prefect_wfexec.engine.scope import Scopes
 from prefect_wfexec.engine.secret_values import strings_in
 from prefect_wfexec.engine.takeover import settle_dead_claims
@@ -29,9 +29,18 @@ class Entered:
 
 
 async def enter_run(
-    engine: str, given: Workflow, inputs: dict[str, JSON], context: RunContext, lent: Lending, *, has_deployment: bool
+    engine: str,
+    given: Workflow,
+    inputs: dict[str, JSON],
+    context: RunContext,
+    lent: Lending,
+    *,
+    has_deployment: bool,
+    retry: str = "",
 ) -> Entered | None:
     """Open the run if nobody has, enter it, and take over what dead engines left; None when it has ended.
+
+    With `retry`, what asked for it, the steps that failed are to run again.
 
     Raises:
         Superseded: a newer engine entered.
@@ -46,10 +55,12 @@ async def enter_run(
     lent.folder = _folder(given, lent.journal.state, has_deployment=has_deployment)
     outline = Outline(workflow)
     scopes = Scopes(workflow, outline, lent.run)
-    if not await is_valid(engine, workflow, scopes, lent.journal):
-        return None
     await fencing.wait_for_older_engines(lent.journal, engine, lent.commands)
     await settle_dead_claims(engine, lent, outline)
+    if retry:
+        await reset(lent.journal, given, engine, retry)
+    if not await is_valid(engine, workflow, scopes, lent.journal):
+        return None
     await _load_values(lent, scopes)
     return Entered(workflow, scopes, Decider(outline, scopes, engine))
 

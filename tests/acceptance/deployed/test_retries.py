@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from tests.support.wfexec import Wfexec
 APPLIES = """
 version: 1
 name: applies
+environment: ENVIRONMENT
 steps:
   - {id: before, run: "echo x >> $PLACE/before", env: {PLACE: "THE_FOLDER"}}
   - {id: plan, uses: terraform.plan, with: {dir: "THE_FOLDER/infra"}}
@@ -31,7 +33,7 @@ steps:
     if: steps.plan.outputs.has_changes
     with: {subject: "${{ steps.plan.outputs.plan }}", message: "${{ steps.plan.outputs.summary }}"}
   - {id: apply, uses: terraform.apply, with: {plan: "${{ steps.plan.outputs.plan }}"}}
-  - {id: after, run: "echo x >> $PLACE/after", env: {PLACE: "THE_FOLDER"}}
+  - {id: after, run: "echo x >> $PLACE/after", env: {PLACE: "${{ environment.variables.place }}"}}
   - {id: tell, run: "echo $HOW >> $PLACE/told", when: always, env: {PLACE: "THE_FOLDER", HOW: "${{ run.status }}"}}
 outputs: {ids: "${{ steps.apply.outputs.values.ids }}"}
 """
@@ -47,6 +49,11 @@ resource "terraform_data" "two" {
 }
 output "ids" { value = [terraform_data.one.id, terraform_data.two.id] }
 """
+SAVES = """
+import sys
+from prefect_wfexec.blocks import TargetEnvironment
+TargetEnvironment(variables={"place": sys.argv[2]}).save(sys.argv[1])
+"""
 SAMPLE, FULL = 2, 20
 RUN_SECONDS = 14.0
 CRASHED_SECONDS = 60.0
@@ -58,9 +65,11 @@ _drawn = random.Random(os.environ.get("PYTEST_XDIST_TESTRUNUID") or random.Syste
 @pytest.fixture
 def site(server: PrefectServer, tmp_path: Path) -> Iterator[Site]:
     site = Site(server, tmp_path, pool=f"pool-{tmp_path.name.replace('_', '-')}")
-    site.workflow("applies", APPLIES.replace("THE_FOLDER", str(tmp_path)))
+    site.workflow("applies", APPLIES.replace("THE_FOLDER", str(tmp_path)).replace("ENVIRONMENT", site.pool))
     site.write("infra/main.tf", CONFIGURATION.replace("THE_FOLDER", str(tmp_path)))
     site.deploy()
+    command = [sys.executable, "-c", SAVES, site.pool, str(tmp_path)]
+    subprocess.run(command, env=server.environment, check=True)
     yield site
 
 
