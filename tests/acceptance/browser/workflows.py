@@ -57,7 +57,23 @@ steps:
   - {id: tell, when: always, run: "echo tell >> $TRACES/tell", env: {TRACES: "SITE_FOLDER"}}
 """
 
-WORKFLOWS = {"network": NETWORK, "question": QUESTION, "flaky": FLAKY}
+DATABASE = """
+version: 1
+name: database
+description: Plan, approve and apply a database whose password is too short at first.
+steps:
+  - {id: plan, name: Plan, uses: terraform.plan, with: {dir: database}}
+  - id: approval
+    name: Approval
+    uses: approval
+    if: steps.plan.outputs.has_changes
+    with: {subject: "${{ steps.plan.outputs.plan }}", message: "${{ steps.plan.outputs.summary }}"}
+  - {id: apply, name: Apply, uses: terraform.apply, with: {plan: "${{ steps.plan.outputs.plan }}"}}
+  - {id: health_check, name: Health Check, uses: http.check, with: {url: "${{ run.api_url }}/health"}}
+  - {id: notify, name: Notify, run: "echo told >> $TRACES/told", env: {TRACES: "SITE_FOLDER"}}
+"""
+
+WORKFLOWS = {"network": NETWORK, "question": QUESTION, "flaky": FLAKY, "database": DATABASE}
 
 INFRASTRUCTURE = """
 variable "environment" {
@@ -83,9 +99,36 @@ output "vpc" {
 """
 
 
+PASSWORD = """
+variable "password_length" {
+  type = number
+}
+
+resource "terraform_data" "network" {
+  input = "network"
+}
+
+resource "terraform_data" "database" {
+  input      = var.password_length
+  depends_on = [terraform_data.network]
+
+  provisioner "local-exec" {
+    command = "test ${self.input} -ge 8 || { echo 'Password must be at least 8 characters.'; exit 1; }"
+  }
+}
+"""
+
+
 def write_infrastructure(site: Site) -> None:
-    """The Terraform configuration that the workflow `network` applies."""
+    """The Terraform configurations that the workflows `network` and `database` apply."""
     site.write("flows/infra/main.tf", INFRASTRUCTURE)
+    site.write("flows/database/main.tf", PASSWORD)
+    write_password_length(site, 5)
+
+
+def write_password_length(site: Site, length: int) -> None:
+    """The variable that somebody mends."""
+    site.write("flows/database/terraform.tfvars", f"password_length = {length}\n")
 
 
 def traces(site: Site, name: str) -> list[str]:
