@@ -25,10 +25,7 @@ async def show(arguments: argparse.Namespace) -> int:
     async with reachable():
         async with connected() as client:
             flow_run = await find_run(client, arguments.run)
-            if arguments.follow:
-                execution = await follow(client, flow_run, to_standard_error=arguments.json)
-            else:
-                execution = await load_execution(client, flow_run, await read_journal(client, flow_run))
+            execution = await seen(client, flow_run, arguments)
     if arguments.json:
         say_json(execution.as_json())
     else:
@@ -52,7 +49,14 @@ async def outputs(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-async def follow(client: "PrefectClient", flow_run: "FlowRun", *, to_standard_error: bool) -> Execution:
+async def seen(client: "PrefectClient", flow_run: "FlowRun", arguments: argparse.Namespace) -> Execution:
+    """The run as it is, or, with --follow, as it is when it has ended."""
+    if arguments.follow:
+        return await _follow(client, flow_run, to_standard_error=arguments.json)
+    return await load_execution(client, flow_run, await read_journal(client, flow_run))
+
+
+async def _follow(client: "PrefectClient", flow_run: "FlowRun", *, to_standard_error: bool) -> Execution:
     """Show each change as it comes, until the run has ended or nothing goes on with it."""
     journal = await read_journal(client, flow_run)
     told = 0

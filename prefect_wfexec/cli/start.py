@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from prefect_wfexec.cli.inputs import parse_inputs
 from prefect_wfexec.cli.output import DONE, exit_code_of_run, note, say, say_json
 from prefect_wfexec.cli.run import loaded
-from prefect_wfexec.cli.show import follow
+from prefect_wfexec.cli.show import seen
 from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.engine.context import manual_context
 from prefect_wfexec.errors import UsageError
@@ -15,8 +15,6 @@ from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.operations.deployed import choose_deployment, deployed_workflow, find_deployment, start_run
 from prefect_wfexec.operations.saving import find_project, save
 from prefect_wfexec.views.deployments import definition_of
-from prefect_wfexec.views.find import read_journal
-from prefect_wfexec.views.load import load_execution
 from prefect_wfexec.views.summary import summary_text
 
 if TYPE_CHECKING:
@@ -80,10 +78,7 @@ async def _start(
     flow_run = await start_run(client, deployment, inputs, manual_context())
     announce = note if arguments.json else say
     announce(f"Run {flow_run.name}")
-    if arguments.follow:
-        execution = await follow(client, flow_run, to_standard_error=arguments.json)
-    else:
-        execution = await load_execution(client, flow_run, await read_journal(client, flow_run))
+    execution = await seen(client, flow_run, arguments)
     if arguments.json:
         say_json(execution.as_json())
     elif arguments.follow:
