@@ -38,7 +38,7 @@ async def run_in_flow(workflow: Workflow, parameters: dict[str, Any]) -> "State[
     try:
         _require_supported(workflow)
         async with get_client() as client:
-            flow_run = await client.read_flow_run(context.flow_run.id)
+            flow_run = context.flow_run
             engine = Engine(
                 workflow=workflow,
                 client=client,

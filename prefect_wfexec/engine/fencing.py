@@ -71,15 +71,16 @@ async def wait_for_older_engines(journal: Journal, engine: str, commands: Comman
     Raises:
         Superseded: a newer engine entered meanwhile.
     """
+    # The engine has just entered: what it read then holds every claim of an older one, which starts nothing after that.
     watched_since = utc_now()
     while True:
-        await journal.catch_up()
         if not is_current(journal.state, engine):
             raise Superseded("a newer engine runs this run")
         claims = foreign_claims(journal.state, engine)
         if all(_is_gone(journal.state, claim, commands, watched_since) for claim in claims):
             return
         await asyncio.sleep(POLL_SECONDS)
+        await journal.catch_up()
 
 
 def _is_gone(state: ExecutionState, claim: StepState, commands: Commands, watched_since: datetime) -> bool:
