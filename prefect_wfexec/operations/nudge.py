@@ -22,7 +22,7 @@ async def nudge(client: "PrefectClient", run_id: UUID) -> None:
 
     try:
         if not await _wake(client, run_id):
-            await _hint(client, run_id)
+            await hint(client, run_id)
     except (httpx.HTTPError, PrefectException) as error:
         logger.warning("run %s could not be told that its journal grew: %s", run_id, error)
 
@@ -38,7 +38,12 @@ async def _wake(client: "PrefectClient", run_id: UUID) -> bool:
     return True
 
 
-async def _hint(client: "PrefectClient", run_id: UUID) -> None:
+async def hint(client: "PrefectClient", run_id: UUID) -> None:
+    """Send the event that engines listen for.
+
+    Raises:
+        httpx.HTTPError: it could not be sent.
+    """
     from prefect.events.schemas.events import Event, Resource
 
     resource = Resource({"prefect.resource.id": f"prefect.flow-run.{run_id}"})

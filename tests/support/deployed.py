@@ -16,7 +16,7 @@ import httpx
 
 from tests.support.server import PrefectServer
 
-DEADLINE_SECONDS = 180.0
+DEADLINE_SECONDS = 300.0
 POOL = "workflows"
 
 _MODULE = """
@@ -205,5 +205,5 @@ class Api:
 @contextlib.asynccontextmanager
 async def api_of(server: PrefectServer) -> AsyncIterator[Api]:
     """The API of a server."""
-    async with httpx.AsyncClient(base_url=server.url, timeout=60, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=server.url, timeout=180, trust_env=False) as client:
         yield Api(client)

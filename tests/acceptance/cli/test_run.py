@@ -307,7 +307,6 @@ def test_wrong_inputs_are_2_and_start_nothing(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("environment: production", "protected environment"),
         ("concurrency: {key: tf/x}", "lock"),
         ("steps: [{id: a, run: 'true', matrix: {x: [1, 2]}}]", "matrix"),
         ("steps: [{id: a, uses: approval, with: {approvers: [jane@example.com]}}]", "named people"),
