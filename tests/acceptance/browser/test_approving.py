@@ -46,8 +46,7 @@ def test_a_change_is_started_approved_and_applied(site: Site, pages: PrefectPage
     expect(form.get_by_text("'decision' is a required property")).to_be_visible()
     pages.choose(pages.field("Decision", form), "approve")
     pages.field("Your name", form).locator("textarea").fill("Jane Doe")
-    pages.submit(form)
-    expect(form).to_be_hidden()
+    pages.send(form)
 
     pages.expect_run("Succeeded")
     pages.expect_task_runs(run_id, IN_THE_END)

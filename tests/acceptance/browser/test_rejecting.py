@@ -20,8 +20,7 @@ def test_a_rejection_needs_a_comment_and_shows_it(site: Site, pages: PrefectPage
 
     pages.field("Your name", form).locator("textarea").fill("Jane Doe")
     pages.field("Comment", form).locator("textarea").fill("not on a Friday")
-    pages.submit(form)
-    expect(form).to_be_hidden()
+    pages.send(form)
 
     pages.expect_run("Approval Rejected")
     pages.open_run(run_id, "Details")

@@ -71,8 +71,7 @@ def approve(pages: PrefectPages) -> None:
     form = pages.open_form()
     pages.choose(pages.field("Decision", form), "approve")
     pages.field("Your name", form).locator("textarea").fill("Jane Doe")
-    pages.submit(form)
-    expect(form).to_be_hidden()
+    pages.send(form)
 
 
 def task_run_ids(pages: PrefectPages, run_id: str) -> set[str]:
