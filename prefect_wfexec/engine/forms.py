@@ -142,7 +142,8 @@ def _question(gate: Gate, workflow: Workflow, state: ExecutionState) -> str:
     the description of a field keeps its height, and the form scrolls.
     """
     planned = plan_of(gate, workflow, state)
-    parts = [gate.message]
+    # Markdown of the author's, with values from outside in it perhaps: of HTML nothing is left.
+    parts = [gate.message.replace("<", "&lt;")]
     if planned is not None:
         parts += [f"**{_plain(planned.get('summary'))}**", _resource_table(planned)]
     if gate.expires is not None:

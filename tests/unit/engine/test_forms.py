@@ -85,3 +85,7 @@ def test_the_decision_has_no_default() -> None:
     assert "default" not in schema["properties"]["decision"]
     assert [field["position"] for field in schema["properties"].values()] == [0, 1, 2, 3]
     assert list(schema["properties"]) == ["decision", "approver", "code", "comment"]
+
+
+def test_html_in_a_message_is_text() -> None:
+    assert question(form_of(message="<img src=x> **now**")).startswith("&lt;img src=x> **now**")
