@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from prefect_wfexec.definition.model import JSON, Step
-from prefect_wfexec.engine.attempt import Attempt, Finish, StopReason
+from prefect_wfexec.engine.attempt import LEFT, Attempt, Finish, StopReason
 from prefect_wfexec.engine.lending import Lending
 from prefect_wfexec.engine.session import OnLog
 from prefect_wfexec.engine.task_runs import Sink, run_as_task
@@ -94,7 +94,7 @@ class AtWork:
     def _task_done(self, step: Step, number: int, task: "asyncio.Task[None]") -> None:
         self._tasks.pop(task, None)
         if task.cancelled():
-            self._note(step, number, Finish(StepStatus.CANCELLED, reason="the process that ran it was told to stop"))
+            self._note(step, number, Finish(StepStatus.CANCELLED, reason=LEFT))
         elif (fault := task.exception()) is not None:
             self.failed(step, number, "internal", f"{type(fault).__name__}: {fault}")
 

@@ -26,7 +26,8 @@ from prefect_wfexec.settings import PASS_ENV
 from prefect_wfexec.status import StepStatus
 from prefect_wfexec.steps.base import Artifact, BlobStore, RunInfo, StepContext, StepResult, StepType
 
-StopReason = Literal["cancelled", "timeout"]
+StopReason = Literal["cancelled", "timeout", "leaving"]
+LEFT = "the process that ran it was told to stop"
 DEFAULT_TAIL_LINES = 20
 
 
@@ -220,7 +221,9 @@ class Attempt:
 
     def _stopped(self, log: AttemptLog) -> Finish:
         if self._stop_reason != "timeout":
-            return Finish(StepStatus.CANCELLED, reason="the run was cancelled")
+            return Finish(
+                StepStatus.CANCELLED, reason=LEFT if self._stop_reason == "leaving" else "the run was cancelled"
+            )
         seconds = self._step.timeout_seconds or 0.0
         last = next((line for line in reversed(log.tail().splitlines()) if line.strip()), "")
         message = f"timed out after {in_words(seconds)}"
@@ -278,7 +281,9 @@ async def _finished_even_if_cancelled(work: "asyncio.Task[StepResult]") -> StepR
         except asyncio.CancelledError:
             work.cancel()
             await _until_done(work)
-            raise
+            if work.cancelled():
+                raise
+            # What it ended with counts: it may have finished, or how it went may be unknown.
     return work.result()
 
 

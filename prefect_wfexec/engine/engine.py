@@ -160,7 +160,7 @@ class Engine:
 
     async def _leave(self) -> None:
         """Stop what still runs, whatever the reason for leaving, and record how it ended."""
-        self._work.stop("cancelled")
+        self._work.stop("leaving")
         await self._listener.stop()
         await self._work.until_stopped()
         if self._work.has_news:
@@ -258,6 +258,7 @@ class Engine:
 
     async def _give_way(self) -> None:
         """A newer engine entered: finish what runs here, show a sign of life meanwhile, then say so and leave."""
+        self._painter.stop_showing()
         if not self._work.names:
             await self._journal.append(lambda _state: [Fact(Kind.SUPERSEDED, {"engine": self.id})])
             raise fencing.Superseded("a newer engine runs this run")

@@ -42,6 +42,11 @@ class Painter:
         self._picture.forget_status()
         self._jobs.put_nowait(self._show_status)
 
+    def stop_showing(self) -> None:
+        """The run is another process's now, and so is how Prefect shows it."""
+        self._latest = None
+        self._is_shown = True
+
     async def caught_up(self) -> None:
         """Until everything asked for so far is written."""
         done = asyncio.Event()

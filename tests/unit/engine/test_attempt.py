@@ -290,6 +290,35 @@ async def test_a_flow_that_is_cancelled_waits_for_the_step_however_often_it_is_t
     assert ended.is_set()
 
 
+@pytest.mark.parametrize(
+    ("end", "status", "kind"),
+    [
+        (SupervisorError("the supervisor is gone"), StepStatus.FAILED, "outcome_unknown"),
+        (StepResult(outputs={}), StepStatus.SUCCESS, ""),
+    ],
+)
+async def test_how_a_step_ended_counts_though_its_flow_was_cancelled(
+    lent: Lent, end: StepResult | Exception, status: StepStatus, kind: str
+) -> None:
+    begun = asyncio.Event()
+
+    async def work(_context: StepContext) -> StepResult:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if isinstance(end, Exception):
+                raise end from None
+        assert isinstance(end, StepResult)
+        return end
+
+    task = asyncio.create_task(attempt(lent, work).run())
+    await begun.wait()
+    task.cancel()
+    finish = await task
+    assert (finish.status, finish.fault["type"] if finish.fault else "") == (status, kind)
+
+
 async def test_a_step_that_ended_well_though_it_was_stopped_is_a_success(lent: Lent) -> None:
     begun = asyncio.Event()
 
