@@ -4,13 +4,15 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
 
 import httpx
 from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.support.server import PrefectServer
 
@@ -93,17 +95,32 @@ class PrefectPages:
         self.page.goto(f"{self.root}/deployments/deployment/{deployment['id']}")
 
     def choose_run(self, how: str) -> None:
-        """*Run*, and then one of its two entries."""
-        self.page.get_by_role("button", name="Run", exact=True).click()
-        self.page.get_by_text(how, exact=True).click()
+        """*Run*, and one of the two entries it opens; again when the page, drawn anew, closed them."""
+        entry = self.page.get_by_text(how, exact=True)
+        for _ in range(5):
+            self.page.get_by_role("button", name="Run", exact=True).click()
+            with contextlib.suppress(PlaywrightTimeout):
+                entry.click(timeout=5000)
+                return
+        entry.click()
 
-    def follow_started_run(self) -> UUID:
-        """From the deployment's list of runs, where starting one leads, to the page of its only run."""
-        links = self.page.locator(".flow-run-list-item a[href*='/runs/flow-run/']")
-        expect(links).to_have_count(1)
-        links.click()
-        self.page.wait_for_url("**/runs/flow-run/**")
-        return UUID(self.page.url.rpartition("/")[2].partition("?")[0])
+    def started_by(self, click: Callable[[], None]) -> UUID:
+        """Start a run, again when a busy server refuses; from the list this leads to, go to the run's page."""
+        for _ in range(5):
+            with self.page.expect_response(re.compile("/create_flow_run$"), timeout=RUN_SECONDS * 1000) as answer:
+                click()
+            if answer.value.ok:
+                break
+        run_id = UUID(answer.value.json()["id"])
+        self.page.wait_for_url(re.compile("/deployments/deployment/[^/]+$"))
+        link = self.page.locator(f".flow-run-list-item a[href*='{run_id}']")
+        with contextlib.suppress(AssertionError):
+            expect(link).to_be_visible()
+        if not link.is_visible():
+            self.page.reload()  # the list is asked for anew after half a minute only
+        link.click()
+        self.page.wait_for_url(f"**/runs/flow-run/{run_id}**")
+        return run_id
 
     def open_run(self, run_id: UUID, tab: str = "") -> None:
         """The page of a run, on one of its tabs."""
@@ -112,15 +129,20 @@ class PrefectPages:
             self.page.get_by_role("tablist").get_by_text(tab, exact=True).click()
 
     def expect_run(self, words: str) -> None:
-        """Wait until the run's badge says this."""
+        """Wait until the run's badge says this; loaded again meanwhile, for the page looks but twice a minute."""
         badge = self.page.locator(".page-heading .state-badge")
-        expect(badge).to_have_text(words, timeout=RUN_SECONDS * 1000)
+        until = time.monotonic() + RUN_SECONDS
+        while time.monotonic() < until:
+            with contextlib.suppress(AssertionError):
+                expect(badge).to_have_text(words, timeout=3000)
+                return
+            self.page.reload()
+        expect(badge).to_have_text(words)
 
     def start(self, name: str) -> UUID:
         """*Quick run*, then the page of the run."""
         self.open_deployment(name)
-        self.choose_run("Quick run")
-        return self.follow_started_run()
+        return self.started_by(lambda: self.choose_run("Quick run"))
 
     def field(self, title: str, within: Locator | None = None) -> Locator:
         """The field of a form by its title."""

@@ -28,8 +28,7 @@ def test_a_change_is_started_approved_and_applied(site: Site, pages: PrefectPage
     pages.open_deployment("network")
     pages.choose_run("Custom run")
     fill_in_the_run_form(pages)
-    pages.submit(pages.page.locator("form"))
-    run_id = pages.follow_started_run()
+    run_id = pages.started_by(lambda: pages.submit(pages.page.locator("form")))
 
     pages.expect_run("Approval Pending")
     assert pages.ask(f"/flow_runs/{run_id}")["parameters"]["environment"] == "production"
