@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from prefect_wfexec.definition.model import Workflow
-from prefect_wfexec.engine.forms import plan_of
+from prefect_wfexec.engine.approvals.forms import plan_of
 from prefect_wfexec.journal.state import ExecutionState, Gate
 from prefect_wfexec.operations.decide import Decision
 

@@ -10,14 +10,15 @@ from prefect.logging.loggers import flow_run_logger
 
 from prefect_wfexec.definition.expressions import ExpressionError
 from prefect_wfexec.definition.model import JSON, Step, Workflow
-from prefect_wfexec.engine import fencing, gates
+from prefect_wfexec.engine import fencing
+from prefect_wfexec.engine.approvals import gates
+from prefect_wfexec.engine.approvals.gate_desk import GateDesk
+from prefect_wfexec.engine.approvals.opening import render_gate
 from prefect_wfexec.engine.at_work import AtWork
 from prefect_wfexec.engine.closing import closing_fact, outputs_page, stored_run_outputs
 from prefect_wfexec.engine.context import RunContext
 from prefect_wfexec.engine.decide import whole_steps
 from prefect_wfexec.engine.flow_run import FlowRunPicture, final_state
-from prefect_wfexec.engine.gate_desk import GateDesk
-from prefect_wfexec.engine.gate_opening import render_gate
 from prefect_wfexec.engine.lending import Lending
 from prefect_wfexec.engine.listening import Listener
 from prefect_wfexec.engine.opening import Entered, enter_run

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import httpx
 
-from prefect_wfexec.engine.forms import Form
+from prefect_wfexec.engine.approvals.forms import Form
 from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.journal.wire import Wire
 from prefect_wfexec.status import RunStatus

@@ -6,8 +6,8 @@ import time
 from collections.abc import Awaitable, Callable
 
 from prefect_wfexec.definition.model import Workflow
+from prefect_wfexec.engine.approvals.forms import current_form
 from prefect_wfexec.engine.flow_run import FlowRunPicture
-from prefect_wfexec.engine.forms import current_form
 from prefect_wfexec.engine.progress import progress_markdown, run_status
 from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.steps.base import Artifact

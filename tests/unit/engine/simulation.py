@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from prefect_wfexec.definition.model import Workflow
-from prefect_wfexec.engine import gates
+from prefect_wfexec.engine.approvals import gates
 from prefect_wfexec.engine.closing import closing_fact
 from prefect_wfexec.engine.decide import Decider, whole_steps
 from prefect_wfexec.engine.fencing import foreign_claims

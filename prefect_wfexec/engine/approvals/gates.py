@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from prefect_wfexec.definition.model import JSON
-from prefect_wfexec.engine.forms import Answer, form_base
+from prefect_wfexec.engine.approvals.forms import Answer, form_base
 from prefect_wfexec.journal.facts import ENGINE, Actor, Fact, Kind, canonical_json
 from prefect_wfexec.journal.fold import fold_facts
 from prefect_wfexec.journal.state import Decision, ExecutionState, Gate, Request

@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from prefect_wfexec.engine.forms import LONGEST_PLAN_LINES, MOST_RESOURCES, Form, current_form
+from prefect_wfexec.engine.approvals.forms import LONGEST_PLAN_LINES, MOST_RESOURCES, Form, current_form
 from tests.unit.engine.support import step, workflow
 from tests.unit.journal.support import at, entered, finished, folded, gate_opened, opened, started
 

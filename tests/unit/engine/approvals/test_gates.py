@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_wfexec.engine import gates
+from prefect_wfexec.engine.approvals import gates
 from prefect_wfexec.engine.outcome import outcome
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.journal.facts import ENGINE, Actor, Fact, Kind

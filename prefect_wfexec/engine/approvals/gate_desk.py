@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from prefect_wfexec.definition.durations import parse_duration
 from prefect_wfexec.definition.model import Workflow
+from prefect_wfexec.engine.approvals.form_desk import is_shown_crashed, look_at_form
+from prefect_wfexec.engine.approvals.forms import Answer, Form, current_form
 from prefect_wfexec.engine.fencing import is_current
 from prefect_wfexec.engine.flow_run import FlowRunPicture
-from prefect_wfexec.engine.form_desk import is_shown_crashed, look_at_form
-from prefect_wfexec.engine.forms import Answer, Form, current_form
 from prefect_wfexec.engine.painter import Painter
 from prefect_wfexec.journal.facts import Fact, Kind
 from prefect_wfexec.journal.journal import Journal

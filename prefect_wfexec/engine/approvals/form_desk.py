@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from prefect_wfexec.engine.forms import Answer, Form, read_answer
+from prefect_wfexec.engine.approvals.forms import Answer, Form, read_answer
 
 if TYPE_CHECKING:
     from uuid import UUID
