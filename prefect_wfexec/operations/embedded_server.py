@@ -4,19 +4,39 @@ Run as `python -m prefect_wfexec.operations.embedded_server PORT` with a pipe as
 the end of the parent.
 """
 
+import gc
 import os
 import signal
 import sys
 import threading
+import time
+
+YOUNG_SECONDS = 2.0
+YOUNG_A_WHOLE = 15
 
 
 def main() -> None:
     """Serve until standard input ends."""
     port = int(sys.argv[1])
     threading.Thread(target=_leave_with_parent, daemon=True).start()
+    threading.Thread(target=_collect_garbage, daemon=True).start()
     import uvicorn
 
     uvicorn.run("prefect.server.api.server:create_app", factory=True, host="127.0.0.1", port=port, log_level="error")
+
+
+def _collect_garbage() -> None:
+    """Collect garbage here, and nowhere else.
+
+    Among it are statements of SQLite connections. To finish one takes a lock that its connection holds while it waits
+    to write; were that the server's own thread, who holds the database could not go on either, for a whole minute.
+    """
+    gc.disable()
+    rounds = 0
+    while True:
+        time.sleep(YOUNG_SECONDS)
+        rounds += 1
+        gc.collect(2 if rounds % YOUNG_A_WHOLE == 0 else 1)
 
 
 def _leave_with_parent() -> None:
