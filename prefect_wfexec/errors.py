@@ -10,6 +10,7 @@
     │   ├── JournalError              the journal can't be read, written or trusted
     │   ├── SupervisorError           the process supervisor is gone or does not answer
     │   ├── NotDeployable             the target environment is not there or not active (engine.environment)
+    │   ├── RulesError                nobody could open a gate by its rules (engine.approvals.rules)
     │   ├── Superseded                a newer engine runs the run (engine.fencing)
     │   └── Suspended                 the run waits, and its process leaves (engine.fencing)
     ├── StepError                     what a step says of itself
@@ -21,7 +22,8 @@
     │   └── MissingProgram            its program is not there (runtime.command)
     ├── AddressRefused                an address that HTTP steps may not reach (runtime.http.addresses)
     ├── HttpFault                     an HTTP exchange that came to no answer (runtime.http)
-    └── MissingBlock                  a block document that nobody saved (runtime.saved_blocks)
+    ├── MissingBlock                  a block document that nobody saved (runtime.saved_blocks)
+    └── NotSent                       a message about a gate that could not be sent (engine.notices.senders)
 
 In brackets: the module where one stands that does not stand here.
 """
@@ -129,9 +131,9 @@ def one_line(error: WfexecError) -> str:
     return f"{error.message}; {error.hint}" if error.hint else error.message
 
 
-def join_names(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str], last: str = "and") -> str:
     """Names in quotes, for a message: `'a', 'b' and 'c'`."""
     quoted = [f"'{name}'" for name in names]
     if len(quoted) < 2:
         return "".join(quoted)
-    return f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+    return f"{', '.join(quoted[:-1])} {last} {quoted[-1]}"

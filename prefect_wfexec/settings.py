@@ -39,7 +39,11 @@ STORAGE = Setting(
     "STORAGE", "Prefect storage block (type/name) for blobs over 6 MiB; Prefect's own database when unset"
 )
 TERRAFORM = Setting("TERRAFORM", "path of the terraform or tofu program; found on PATH when unset")
-PASS_ENV = Setting("PASS_ENV", "comma-separated variables, PREFECT_* among them, that steps get on top of their own")
+PASS_ENV = Setting(
+    "PASS_ENV",
+    "comma-separated variables, PREFECT_* among them, that steps get on top of their own; in a protected environment "
+    "they get no others",
+)
 HOLD = Setting("HOLD", "how long a deployed run that only waits for a decision keeps its process", "30s")
 
 ALL = (SECRET_KEY, USER, HTTP_ALLOW, STORAGE, TERRAFORM, PASS_ENV, HOLD)

@@ -5,12 +5,17 @@ from typing import Any
 from prefect.blocks.core import Block
 from pydantic import Field
 
+from prefect_wfexec.blocks.approval import ApprovalPolicy
+
 
 class TargetEnvironment(Block):
     """An environment that a definition names with `environment:`; its document's name is the environment's.
 
     Attributes:
         active: Whether runs may deploy there; those that would end before their first step.
+        protected: Whether nothing is applied, destroyed or deployed there without an approval by named people.
+        policy: Who may approve there, and how; a definition can't loosen it.
+        lock_key: What only one run at a time may hold there.
         variables: What expressions read as `environment.variables.<name>`; no secrets, they are shown.
 
     Examples:
@@ -31,6 +36,19 @@ class TargetEnvironment(Block):
         default=True,
         title="Active",
         description="Whether runs may deploy here. A run for an inactive environment ends before its first step.",
+    )
+    protected: bool = Field(
+        default=False,
+        title="Protected",
+        description="Whether nothing is applied, destroyed or deployed here without an approval by named people.",
+    )
+    policy: ApprovalPolicy | str | None = Field(
+        default=None,
+        title="Approval policy",
+        description="Who may approve here, and how: a saved Approval Policy, or its name. Definitions can't loosen it.",
+    )
+    lock_key: str | None = Field(
+        default=None, title="Lock key", description="What only one run at a time may hold here, e.g. `tf/network`."
     )
     variables: dict[str, Any] = Field(
         default_factory=dict,

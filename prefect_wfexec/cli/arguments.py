@@ -90,6 +90,9 @@ def _deciding(commands: "argparse._SubParsersAction[Parser]") -> None:
         decide.add_argument("--step", metavar="S", help="which gate, when more than one is open")
         decide.add_argument("--comment", metavar="T", default="")
         decide.add_argument("--code", metavar="C", help="your personal code, where the gate asks for one")
+        decide.add_argument(
+            "--field", metavar="NAME=VALUE", action="append", default=[], help="a field of the gate's form"
+        )
 
 
 def _run_command(commands: "argparse._SubParsersAction[Parser]", name: str, words: str) -> Parser:

@@ -2,7 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.engine.approvals.forms import plan_of
@@ -11,23 +12,53 @@ from prefect_wfexec.operations.decide import Decision
 
 LONGEST_PLAN_LINES = 120
 _ANSWERS: dict[str, Decision] = {"a": "approve", "approve": "approve", "r": "reject", "reject": "reject"}
+_RETRIES: dict[str, Decision] = {"r": "approve", "retry": "approve", "a": "reject", "abort": "reject"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What somebody typed: the decision, and what goes with it."""
+
+    decision: Decision
+    comment: str
+    code: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 async def ask(
     gate: Gate, workflow: Workflow | None, state: ExecutionState, write: Callable[[str], None]
-) -> tuple[Decision, str] | None:
-    """The decision typed in, with its comment; None when nobody is there any more. May be cancelled."""
+) -> Answer | None:
+    """The decision typed in, with what goes with it; None when nobody is there any more. May be cancelled."""
     for line in _request(gate, workflow, state):
         write(line)
+    is_failure = "approve" not in gate.choices
+    words = "retry or abort? [r/a]" if is_failure else "approve or reject? [a/r]"
     while True:
-        write("approve or reject? [a/r], or leave it open and decide elsewhere")
+        write(f"{words}, or leave it open and decide elsewhere")
         answer = await _line()
         if answer is None:
             return None
-        decision = _ANSWERS.get(answer.strip().lower())
+        decision = (_RETRIES if is_failure else _ANSWERS).get(answer.strip().lower())
         if decision is not None:
-            write("why? (optional)")
-            return decision, (await _line() or "").strip()
+            return await _rest(gate, decision, write)
+
+
+async def _rest(gate: Gate, decision: Decision, write: Callable[[str], None]) -> Answer:
+    fields = {}
+    for name, spec in gate.fields.items() if decision == "approve" else ():
+        words = spec.get("title") or name
+        choices = f" [{'/'.join(map(str, spec['enum']))}]" if spec.get("enum") else ""
+        write(f"{words}{choices}?")
+        typed = (await _line() or "").strip()
+        if typed:
+            fields[name] = typed
+    write("why? (optional)")
+    comment = (await _line() or "").strip()
+    code = None
+    if gate.is_governed:
+        write("your personal code?")
+        code = (await _line() or "").strip() or None
+    return Answer(decision, comment, code, fields)
 
 
 def _request(gate: Gate, workflow: Workflow | None, state: ExecutionState) -> Iterator[str]:

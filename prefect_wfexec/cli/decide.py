@@ -23,14 +23,19 @@ async def reject(arguments: argparse.Namespace) -> int:
 
 
 async def _decide(arguments: argparse.Namespace, decision: Decision) -> int:
-    if arguments.code is not None:
-        words = "no gate of this version asks for a personal code"
-        raise UsageError(words, hint="leave --code out; the name is recorded as unverified", code="no-code")
     user = local_user()
+    fields = dict(_field(pair) for pair in arguments.field)
     async with reachable():
         async with connected() as client:
             flow_run, gate, outcome = await ask(
-                client, arguments.run, decision, by=user, step=arguments.step, comment=arguments.comment
+                client,
+                arguments.run,
+                decision,
+                by=user,
+                step=arguments.step,
+                comment=arguments.comment,
+                code=arguments.code,
+                fields=fields,
             )
             journal = await read_journal(client, flow_run)
     if arguments.json:
@@ -48,6 +53,13 @@ async def _decide(arguments: argparse.Namespace, decision: Decision) -> int:
     else:
         say(f"{decision} of '{gate.step}' in {flow_run.name} by {user}: {_words(outcome, lost_engine(journal.state))}")
     return DONE
+
+
+def _field(pair: str) -> tuple[str, str]:
+    name, separator, value = pair.partition("=")
+    if not separator or not name.strip():
+        raise UsageError(f"'{pair}' is no field", hint="write --field name=value", code="bad-field")
+    return name.strip(), value
 
 
 def _words(outcome: str, lost: str) -> str:

@@ -62,7 +62,7 @@ async def approvals(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json(rows)
         return DONE
-    titles = ("Run ID", "Workflow", "Step", "Opened", "Expires", "Needs", "Message")
+    titles = ("Run ID", "Workflow", "Step", "Opened", "Expires", "Needs", "Waits for", "Message")
     _table(
         titles,
         [
@@ -73,6 +73,7 @@ async def approvals(arguments: argparse.Namespace) -> int:
                 _moment(row["opened"]),
                 _moment(row["expires"]),
                 row["needs"],
+                ", ".join(row["waits_for"]) or "anybody",
                 row["message"] or "-",
             )
             for row in rows

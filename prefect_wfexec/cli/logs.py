@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TextIO
 from prefect_wfexec.cli.output import DONE, note, say_json_line
 from prefect_wfexec.errors import UsageError, join_names
 from prefect_wfexec.journal.blobs import Blobs
-from prefect_wfexec.journal.keys import find_keys
 from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.views.execution import Execution, iso
 from prefect_wfexec.views.find import find_run, read_journal
@@ -50,7 +49,7 @@ def _opened(path: Path) -> TextIO:
 async def _read(client: "PrefectClient", arguments: argparse.Namespace, take: Callable[[Line], object]) -> int:
     flow_run = await find_run(client, arguments.run)
     journal = await read_journal(client, flow_run)
-    keys = await find_keys(client)
+    keys = journal.keys
     reader = LogReader(client, flow_run.id, Blobs(client, flow_run.id, keys) if keys else None)
     count = 0
     while True:

@@ -16,7 +16,7 @@ from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.definition.support import unsupported
 from prefect_wfexec.engine.context import local_user, manual_context
 from prefect_wfexec.operations.connection import connected, reachable
-from prefect_wfexec.operations.start import create_run, execute_here
+from prefect_wfexec.operations.start import create_run, execute_here, refuse_yes
 from prefect_wfexec.steps.registry import catalog
 from prefect_wfexec.views.execution import Execution
 from prefect_wfexec.views.find import read_journal
@@ -37,6 +37,8 @@ async def run(arguments: argparse.Namespace) -> int:
     inputs = parse_inputs(workflow, arguments.inputs)
     async with reachable():
         async with connected() as client:
+            if arguments.yes:
+                await refuse_yes(workflow, inputs)
             flow, flow_run = await create_run(client, workflow, inputs, manual_context())
             announce = note if arguments.json else say
             announce(f"Run {flow_run.name}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TextIO
 
-from prefect_wfexec.cli.asking import ask
+from prefect_wfexec.cli.asking import Answer, ask
 from prefect_wfexec.cli.live import LiveSteps
 from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.engine.progress import duration_text, result_line, shown_status, step_seconds
@@ -14,7 +14,7 @@ from prefect_wfexec.engine.session import Session
 from prefect_wfexec.errors import UsageError
 from prefect_wfexec.journal.facts import Fact, Kind, utc_now
 from prefect_wfexec.journal.state import ExecutionState, Gate
-from prefect_wfexec.operations.decide import Decision, append_decision, decision_request
+from prefect_wfexec.operations.decide import append_decision, decision_request
 from prefect_wfexec.runtime.ansi import strip_ansi
 from prefect_wfexec.runtime.spool import split_lines
 from prefect_wfexec.status import StepStatus
@@ -43,7 +43,7 @@ class Watcher:
         self._one_question = asyncio.Lock()
         self._state = ExecutionState()
         self._workflow: Workflow | None = None
-        self._asking: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._asking: dict[tuple[str, int, int], asyncio.Task[None]] = {}
 
     def __enter__(self) -> "Watcher":
         return self
@@ -110,7 +110,9 @@ class Watcher:
             self.write(f"{step} | {line}")
 
     def _answer_gates(self, state: ExecutionState) -> None:
-        open_now = {(gate.step, gate.generation): gate for gate in state.open_gates}
+        open_now = {
+            (gate.step, gate.generation, gate.wrong_codes): gate for gate in state.open_gates if gate.covered_by is None
+        }
         for key in [key for key in self._asking if key not in open_now]:
             self._asking.pop(key).cancel()
         if not (self._yes or self._can_ask):
@@ -121,7 +123,7 @@ class Watcher:
 
     async def _answer(self, gate: Gate) -> None:
         if self._yes:
-            await self._decide(gate, "approve", "")
+            await self._decide(gate, Answer("approve", ""))
             return
         async with self._one_question:
             self.pause()
@@ -130,16 +132,25 @@ class Watcher:
             finally:
                 self.resume()
         if answer is not None:
-            await self._decide(gate, *answer)
+            await self._decide(gate, answer)
         else:
             self.write(_elsewhere(self._state))
 
-    async def _decide(self, gate: Gate, decision: Decision, comment: str) -> None:
+    async def _decide(self, gate: Gate, answer: Answer) -> None:
         journal = self.session.journal
         if journal is None:
             return
         try:
-            await append_decision(journal, gate, decision_request(gate, decision, self.user, comment))
+            request = decision_request(
+                gate,
+                answer.decision,
+                self.user,
+                answer.comment,
+                run_id=str(journal.run_id),
+                code=answer.code,
+                fields=answer.fields,
+            )
+            await append_decision(journal, gate, request)
         except UsageError as error:
             self.write(error.message)
         self.session.wake()

@@ -1,11 +1,11 @@
 """What compiles but can't be run by this version. Later versions take rows out."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from prefect_wfexec.definition.catalog import Catalog
 from prefect_wfexec.definition.diagnostics import Diagnostic, sort_by_place
-from prefect_wfexec.definition.model import JSON, Step, Workflow
+from prefect_wfexec.definition.model import Step, Workflow
 
 CODE = "not-yet-supported"
 
@@ -24,15 +24,6 @@ class _StepRow:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _GateRow:
-    """A key of an approval's `with`; `harmless` holds values that change nothing."""
-
-    key: str
-    message: str
-    harmless: tuple[JSON, ...] = (None,)
-
-
 _WORKFLOW = (
     _WorkflowRow(
         lambda workflow: workflow.concurrency is not None,
@@ -49,14 +40,6 @@ _STEP = (
     _StepRow(lambda step: step.matrix is not None, "a matrix", "write one step for each value"),
     _StepRow(lambda step: bool(step.environments), "a deployment to several environments", "write one step for each"),
     _StepRow(lambda step: step.on_failure == "ask", "'on_failure: ask'", "use 'fail' or 'continue'"),
-)
-_GATE = (
-    _GateRow("approvers", "an approval by named people", (None, [])),
-    _GateRow("quorum", "an approval by several people", (None, 1)),
-    _GateRow("policy", "an approval policy"),
-    _GateRow("notify", "a notification of approvers", (None, [])),
-    _GateRow("allow_self", "a rule on who may approve", (None, False)),
-    _GateRow("fields", "more fields in an approval's form", (None, {})),
 )
 
 
@@ -86,15 +69,3 @@ def _of_step(step: Step, catalog: Catalog) -> Iterator[tuple[str, str]]:
     for row in _STEP:
         if row.applies(step):
             yield row.message, row.hint
-    if spec is not None and spec.is_gate:
-        yield from _of_gate(step.with_)
-
-
-def _of_gate(values: Mapping[str, JSON]) -> Iterator[tuple[str, str]]:
-    for row in _GATE:
-        if row.key in values and not any(_is_same(values[row.key], one) for one in row.harmless):
-            yield row.message, f"remove '{row.key}' from the approval's 'with'"
-
-
-def _is_same(one: JSON, other: JSON) -> bool:
-    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)

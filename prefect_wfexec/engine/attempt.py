@@ -20,7 +20,7 @@ from prefect_wfexec.engine.secret_values import strings_in
 from prefect_wfexec.engine.steplog import AttemptLog
 from prefect_wfexec.errors import EngineError, StepFailed, StepSkipped, WfexecError
 from prefect_wfexec.journal.facts import utc_now
-from prefect_wfexec.runtime.environment import step_environment
+from prefect_wfexec.runtime.environment import protected_environment, step_environment
 from prefect_wfexec.runtime.masking import Masker
 from prefect_wfexec.settings import PASS_ENV
 from prefect_wfexec.status import StepStatus
@@ -42,6 +42,9 @@ class Services(Protocol):
 
     @property
     def blobs(self) -> BlobStore: ...
+
+    @property
+    def is_protected(self) -> bool: ...
 
     async def secrets(self, names: frozenset[str]) -> dict[str, JSON]: ...
 
@@ -161,7 +164,8 @@ class Attempt:
         with_, env = await self._rendered()
         inputs = validate_with(self._kind.spec, with_)
         services = self._services
-        environment = partial(step_environment, os.environ, env, PASS_ENV.read_list())
+        make = protected_environment if services.is_protected else step_environment
+        environment = partial(make, os.environ, env, PASS_ENV.read_list())
         context = StepContext(
             step=self._step,
             inputs=inputs,

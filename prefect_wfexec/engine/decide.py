@@ -7,6 +7,7 @@ from datetime import datetime
 
 from prefect_wfexec.definition.expressions import ExpressionError, evaluate_condition
 from prefect_wfexec.definition.model import Step
+from prefect_wfexec.engine.approvals.protection import changes, is_approved
 from prefect_wfexec.engine.outcome import counts_as_failed
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.scope import Scopes
@@ -74,7 +75,7 @@ class Decider:
         if step.when == "cancelled" or current.status.is_final or current.status is StepStatus.RUNNING:
             return []
         if current.retry_at is not None:
-            return [self._start(step, state, now)] if current.retry_at <= now else []
+            return self._started(step, state, now) if current.retry_at <= now else []
         if current.status is StepStatus.WAITING or not self._needs_are_final(step, state):
             return []
         return self._when(step, state, now)
@@ -107,7 +108,7 @@ class Decider:
 
     def _condition(self, step: Step, state: ExecutionState, now: datetime) -> list[Fact]:
         if step.if_ is None:
-            return [self._start(step, state, now)]
+            return self._started(step, state, now)
         try:
             holds = evaluate_condition(step.if_, self.scopes.scope(state, step.if_, is_expression=True))
         except ExpressionError as error:
@@ -115,8 +116,18 @@ class Decider:
             fault = {"type": "expression", "message": message, "exit_code": None, "tail": ""}
             return [self._start(step, state, now), self._finish_failed(step, state, now, fault)]
         if holds:
-            return [self._start(step, state, now)]
+            return self._started(step, state, now)
         return [self._skip(step, now, "condition", f"condition not met: {step.if_}")]
+
+    def _started(self, step: Step, state: ExecutionState, now: datetime) -> list[Fact]:
+        """The step's start; in a protected environment its end too, when it would change what nobody approved."""
+        start = self._start(step, state, now)
+        is_protected = state.validation is not None and state.validation.is_protected
+        if not is_protected or not changes(step) or is_approved(self.outline, self.scopes, state, step):
+            return [start]
+        message = "the environment is protected, and what this step would change was not approved"
+        fault = {"type": "not_approved", "message": message, "exit_code": None, "tail": ""}
+        return [start, self._finish_failed(step, state, now, fault)]
 
     def _never_cancelled(self, state: ExecutionState, now: datetime) -> list[Fact]:
         """Once all else has ended, nothing is left that could be cancelled."""

@@ -12,8 +12,9 @@ from prefect_wfexec.definition.expressions import ExpressionError
 from prefect_wfexec.definition.model import JSON, Step, Workflow
 from prefect_wfexec.engine import fencing
 from prefect_wfexec.engine.approvals import gates
+from prefect_wfexec.engine.approvals.codes import CodeBook
 from prefect_wfexec.engine.approvals.gate_desk import GateDesk
-from prefect_wfexec.engine.approvals.opening import render_gate
+from prefect_wfexec.engine.approvals.opening import prepare_gate
 from prefect_wfexec.engine.at_work import AtWork
 from prefect_wfexec.engine.closing import closing_fact, outputs_page, stored_run_outputs
 from prefect_wfexec.engine.context import RunContext
@@ -21,15 +22,17 @@ from prefect_wfexec.engine.decide import whole_steps
 from prefect_wfexec.engine.flow_run import FlowRunPicture, final_state
 from prefect_wfexec.engine.lending import Lending
 from prefect_wfexec.engine.listening import Listener
+from prefect_wfexec.engine.notices.desk import NoticeDesk
+from prefect_wfexec.engine.notices.due import next_reminder
 from prefect_wfexec.engine.opening import Entered, enter_run
 from prefect_wfexec.engine.painter import Painter
 from prefect_wfexec.engine.retrying import reset, wanted_retry
 from prefect_wfexec.engine.session import Session
 from prefect_wfexec.engine.task_runs import write_task_run
-from prefect_wfexec.errors import StepFailed, one_line
+from prefect_wfexec.errors import EngineError, StepFailed, one_line
 from prefect_wfexec.journal.facts import Fact, Kind, utc_now
 from prefect_wfexec.journal.fold import fold_facts
-from prefect_wfexec.journal.keys import Keys
+from prefect_wfexec.journal.keys import Keys, foreign_journal
 from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.status import StepStatus
 from prefect_wfexec.steps.registry import find_step_type
@@ -79,6 +82,7 @@ class Engine:
         self._wake = asyncio.Event()
         self._lent = Lending(self.id, client, flow_run, workflow.name, keys, home)
         self._journal = self._lent.journal
+        self._codes = CodeBook(keys.codes, str(flow_run.id))
         self._work = AtWork(self.id, flow_run.id, self._lent, self._wake.set, session.on_log)
         self._picture = FlowRunPicture(client, flow_run, self._lent.wire, self.id)
         self._painter = Painter(self._picture)
@@ -87,8 +91,12 @@ class Engine:
         self._last_contact = 0.0
         self._last_sign = utc_now()
         self._retry = ""
+        self._notices = NoticeDesk(
+            self.id, self._lent.run, self._journal, self._codes, self._lent.masker, self._wake.set
+        )
         self._desk = GateDesk(self.id, client, flow_run, self._journal, self._picture, self._painter)
         self._run: Entered
+        self._is_entered = False
 
     async def execute(self) -> "State[Any]":
         """Run the run to its end; the state Prefect gets.
@@ -98,6 +106,8 @@ class Engine:
             EngineError: a fault of ours, of Prefect or of the machine.
         """
         await self._journal.catch_up()
+        if self._journal.is_foreign:
+            raise foreign_journal(self._flow_run.id)
         if self._journal.entries:
             self._retry = await wanted_retry(self._client, self._flow_run.id, self._journal.state)
         if self._retry and self._journal.state.closed is not None:
@@ -130,7 +140,7 @@ class Engine:
         if entered is None:
             await self._picture.open(state)
             return
-        self._run = entered
+        self._run, self._is_entered = entered, True
         self._picture.is_entered_again = len(state.engines) > 1
         self._painter.start()
         self._painter.job(lambda: self._picture.open(state))
@@ -163,6 +173,8 @@ class Engine:
         """Stop what still runs, whatever the reason for leaving, and record how it ended."""
         self._work.stop("leaving")
         await self._listener.stop()
+        if self._journal.state.closed is not None:
+            await self._notices.finish(self._run.workflow if self._is_entered else None)
         await self._work.until_stopped()
         if self._work.has_news:
             with contextlib.suppress(Exception):
@@ -180,13 +192,15 @@ class Engine:
         while True:
             await self._advance()
             state = self._journal.state
+            if state.gates:
+                self._notices.look(self._run.workflow)
             if not fencing.is_current(state, self.id):
                 await self._give_way()
             elif self._run.decider.is_over(state):
                 await self._close()
                 return
             await self._wait()
-            is_busy = bool(self._work.names) or self._work.has_news
+            is_busy = bool(self._work.names) or self._work.has_news or self._notices.is_busy
             if await self._desk.may_leave(self._run.workflow, is_busy=is_busy):
                 raise fencing.Suspended("the run waits for a decision and needs no process until then")
 
@@ -216,7 +230,7 @@ class Engine:
         # Conditions must see outputs in clear, also those that their entry shows masked or cut.
         self._run.scopes.values.update(self._work.values)
         after = fold_facts(own, state, 0)
-        found = gates.gate_facts(after, now, self._desk.answers)
+        found = gates.gate_facts(after, now, self._codes, self._desk.answers)
         after = fold_facts(found, after, 0)
         ended = {str(fact.data["step"]) for fact in (*own, *found) if fact.kind is Kind.STEP_FINISHED}
         changed = None if self._changed is None else self._changed | ended
@@ -250,9 +264,7 @@ class Engine:
     def _seconds_until_due(self) -> float:
         state = self._journal.state
         moments = [step.retry_at for step in state.steps.values() if step.retry_at]
-        expiry = gates.next_expiry(state)
-        if expiry:
-            moments.append(expiry)
+        moments += [moment for moment in (gates.next_expiry(state), next_reminder(state, utc_now())) if moment]
         if not moments:
             return POLL_WHILE_HEARING_SECONDS
         return max(0.0, (min(moments) - utc_now()).total_seconds())
@@ -313,23 +325,24 @@ class Engine:
     async def _open_gate(self, step: Step, number: int) -> None:
         """Open a gate; the loop closes it when it is decided."""
         state = self._journal.state
-        generation = 1 + sum(1 for gate in state.gates if gate.step == step.id)
         scope = self._run.scopes.scope(state, {"with": dict(step.with_)})
         try:
-            inputs, shown = await render_gate(step, scope, self._lent)
-        except (StepFailed, ExpressionError) as error:
+            opening = await prepare_gate(step, scope, state, self._lent, state.validation)
+        except (StepFailed, ExpressionError, EngineError) as error:
             kind = error.type if isinstance(error, StepFailed) else "expression"
-            self._work.failed(step, number, kind, one_line(error))
+            self._work.failed(step, number, error.code if isinstance(error, EngineError) else kind, one_line(error))
             return
 
         def decide(now_state: ExecutionState) -> list[Fact]:
             is_ready = now_state.step(step.id).status is StepStatus.RUNNING
             if not is_ready or not fencing.is_current(now_state, self.id):
                 return []
-            return [gates.opening(step.id, generation, inputs, shown, utc_now())]
+            return [opening.fact(utc_now())]
 
         facts = await self._journal.append(decide)
-        write_task_run(step, self._flow_run.id, StepStatus.WAITING, str(shown.get("message") or ""), number)
+        if opening.covered_by is None:
+            message = str(opening.shown.get("message") or "")
+            write_task_run(step, self._flow_run.id, StepStatus.WAITING, message, number)
         self._tell(facts)
         self._wake.set()
 

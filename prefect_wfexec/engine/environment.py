@@ -1,4 +1,8 @@
-"""The target environment of a run: its block is read once, before the first step, and pinned with the definition."""
+"""The target environment of a run, and the approval policies it names: read once, before the first step."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from prefect_wfexec.definition.expressions import ExpressionError, render
 from prefect_wfexec.definition.model import JSON, Workflow
@@ -7,6 +11,9 @@ from prefect_wfexec.runtime.saved_blocks import MissingBlock, read_block_data
 
 BLOCK_SLUG = "target-environment-wfexec"
 BLOCK_TYPE_NAME = "Target Environment (wfexec)"
+POLICY_SLUG = "approval-policy-wfexec"
+POLICY_TYPE_NAME = "Approval Policy (wfexec)"
+_RULES = ("approvers", "quorum", "allow_self", "expires", "on_expire", "hold", "notify", "reuse")
 
 
 class NotDeployable(EngineError):
@@ -15,14 +22,36 @@ class NotDeployable(EngineError):
     code = "environment"
 
 
-async def read_environment(workflow: Workflow, scope: dict[str, JSON]) -> dict[str, JSON]:
-    """What `environment` is in expressions: its name and variables; empty when the definition names none.
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """A target environment, as its block says it; one without a name when the definition names none.
+
+    Attributes:
+        name: The document's name.
+        variables: What expressions see.
+        is_protected: Whether nothing changes there without an approval by named people.
+        policy: Its rules for gates.
+    """
+
+    name: str = ""
+    variables: Mapping[str, JSON] = field(default_factory=dict)
+    is_protected: bool = False
+    policy: Mapping[str, JSON] | None = None
+
+    @property
+    def scope(self) -> dict[str, JSON]:
+        """What `environment` is in expressions."""
+        return {"name": self.name, "variables": dict(self.variables)} if self.name else {}
+
+
+async def read_environment(workflow: Workflow, scope: dict[str, JSON]) -> Environment:
+    """The environment a definition names.
 
     Raises:
         NotDeployable: it can't be deployed to.
     """
     if workflow.environment is None:
-        return {}
+        return Environment()
     try:
         name = render(workflow.environment, scope)
     except ExpressionError as error:
@@ -37,5 +66,39 @@ async def read_environment(workflow: Workflow, scope: dict[str, JSON]) -> dict[s
         raise NotDeployable(
             f"environment '{name}' is not active", hint=f"set Active in the {BLOCK_TYPE_NAME} block '{name}'"
         )
-    variables = data.get("variables") or {}
-    return {"name": name, "variables": dict(variables) if isinstance(variables, dict) else {}}
+    variables = data.get("variables")
+    # What is not said in plain words protects: a block that somebody garbled opens nothing.
+    is_protected = data.get("protected", False) is not False
+    policy = await _policy_of(data.get("policy"), f"environment '{name}'")
+    return Environment(name, dict(variables) if isinstance(variables, dict) else {}, is_protected, policy)
+
+
+async def read_policy(name: str, owner: str) -> dict[str, JSON]:
+    """The rules in a saved Approval Policy block.
+
+    Args:
+        name: The document's name.
+        owner: Who names it, for the error.
+
+    Raises:
+        NotDeployable: nobody saved it.
+    """
+    try:
+        return _rules(await read_block_data(POLICY_SLUG, name, POLICY_TYPE_NAME))
+    except MissingBlock as missing:
+        raise NotDeployable(f"{owner}: {missing.message}", hint=missing.hint) from None
+
+
+async def _policy_of(value: object, owner: str) -> dict[str, JSON] | None:
+    """The rules of an environment, whose block holds a policy, or the name of one."""
+    if value in (None, ""):
+        return None
+    if isinstance(value, str):
+        return await read_policy(value, owner)
+    if isinstance(value, Mapping):
+        return _rules(value)
+    raise NotDeployable(f"{owner}: its approval policy can't be read", hint="open its block in Prefect's UI, save it")
+
+
+def _rules(data: Mapping[str, Any]) -> dict[str, JSON]:
+    return {key: data[key] for key in _RULES if data.get(key) is not None}

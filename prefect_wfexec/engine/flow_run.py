@@ -32,6 +32,14 @@ def run_name(flow_run_id: UUID) -> str:
     return f"wfr_{name}"
 
 
+def page_of(client: "PrefectClient", flow_run_id: UUID) -> str:
+    """The address of a run's page in Prefect's UI."""
+    from prefect.settings import get_current_settings
+
+    base = get_current_settings().ui_url or str(client.api_url).rstrip("/").removesuffix("/api")
+    return f"{base.rstrip('/')}/runs/flow-run/{flow_run_id}"
+
+
 def tags_for(triggered_by: str, user: str | None) -> set[str]:
     """The tags that lists are filtered by."""
     tags = {TAG, f"trigger:{triggered_by.lower()}"}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from prefect_wfexec.definition.model import JSON
 from prefect_wfexec.engine import fencing
 from prefect_wfexec.engine.commands import Commands
-from prefect_wfexec.engine.flow_run import run_name
+from prefect_wfexec.engine.flow_run import page_of, run_name
 from prefect_wfexec.engine.secret_values import load_secrets
 from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.journal.blobs import Blobs
@@ -52,10 +52,17 @@ class Lending:
             name=flow_run.name if flow_run.name.startswith("wfr_") else run_name(flow_run.id),
             workflow=workflow,
             api_url=str(client.api_url).rstrip("/"),
+            ui_url=page_of(client, flow_run.id),
         )
         self.supervisor = Supervisor()
         traces = home / "wfexec" / "runs" / str(flow_run.id)
         self.commands = Commands(self.supervisor, traces, lambda: self.masker.secrets)
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether the run's environment is protected: steps get no more of this process's variables than is listed."""
+        validation = self.journal.state.validation
+        return validation is not None and validation.is_protected
 
     async def secrets(self, names: frozenset[str]) -> dict[str, JSON]:
         """The values of the Secret blocks behind `names`."""

@@ -1,19 +1,29 @@
 """Validation: what must hold before the first step of a run, seen once and put on record."""
 
-from prefect_wfexec.definition.model import JSON, Workflow
+from collections.abc import Mapping
+
+from prefect_wfexec.definition.expressions import ExpressionError, render
+from prefect_wfexec.definition.model import JSON, Step, Workflow
+from prefect_wfexec.definition.templates import is_deferred
 from prefect_wfexec.engine import fencing
-from prefect_wfexec.engine.environment import NotDeployable, read_environment
+from prefect_wfexec.engine.approvals.protection import unguarded
+from prefect_wfexec.engine.approvals.rules import RulesError, rules_of
+from prefect_wfexec.engine.environment import Environment, NotDeployable, read_environment, read_policy
+from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.scope import Scopes
 from prefect_wfexec.errors import one_line
 from prefect_wfexec.journal.facts import Fact, Kind
 from prefect_wfexec.journal.journal import Journal
+from prefect_wfexec.journal.keys import keys_from_environment
 from prefect_wfexec.journal.state import ExecutionState
+from prefect_wfexec.settings import SECRET_KEY
 from prefect_wfexec.status import RunStatus
+from prefect_wfexec.steps.registry import find_step_type
 
 
 async def is_valid(engine: str, workflow: Workflow, scopes: Scopes, journal: Journal) -> bool:
     """Whether the run can go on; one that can't is closed with the reason."""
-    if workflow.environment is None:
+    if workflow.environment is None and not gates_of(workflow):
         return True
     if journal.state.validation is None:
         facts = await _found(engine, workflow, scopes, journal.state)
@@ -24,12 +34,101 @@ async def is_valid(engine: str, workflow: Workflow, scopes: Scopes, journal: Jou
     return found is not None and not found.problem
 
 
+def gates_of(workflow: Workflow) -> list[Step]:
+    """The steps that wait for a decision."""
+    return [step for step in workflow.steps if find_step_type(step.uses).spec.is_gate]
+
+
 async def _found(engine: str, workflow: Workflow, scopes: Scopes, state: ExecutionState) -> list[Fact]:
     data: dict[str, JSON] = {"engine": engine}
     try:
-        data["environment"] = await read_environment(workflow, scopes.scope(state, workflow.environment))
+        environment, policies = await read_rules(workflow, scopes.scope(state, workflow.environment))
+        _require_rules(workflow, environment, policies)
+        _require_protection(workflow, environment)
     except NotDeployable as error:
         data["problem"] = one_line(error)
         ending = {"engine": engine, "status": RunStatus.FAILED.value, "reason": f"validation: {data['problem']}"}
         return [Fact(Kind.VALIDATED, data), Fact(Kind.CLOSED, ending)]
+    data |= {"environment": environment.scope, "is_protected": environment.is_protected, "policies": policies}
+    if environment.policy is not None:
+        data["policy"] = dict(environment.policy)
     return [Fact(Kind.VALIDATED, data)]
+
+
+async def read_rules(workflow: Workflow, scope: dict[str, JSON]) -> tuple[Environment, dict[str, dict[str, JSON]]]:
+    """The environment of a run, and the policies its gates name, by name.
+
+    Raises:
+        NotDeployable: one of them is not there, or the environment is not active.
+    """
+    environment = await read_environment(workflow, scope)
+    return environment, await _policies(workflow, scope | {"environment": environment.scope})
+
+
+def wants_others(
+    workflow: Workflow, environment: Environment, policies: Mapping[str, Mapping[str, JSON]]
+) -> str | None:
+    """The first gate that who starts the run can't open alone, without a proof of who they are; None when none is."""
+    for step in gates_of(workflow):
+        if step.with_.get("approvers") or is_deferred(step.with_.get("quorum")):
+            return step.id
+        named = policies.get(str(step.with_.get("policy")))
+        over = [one for one in (environment.policy, named) if one is not None]
+        own = {key: step.with_[key] for key in ("quorum", "allow_self") if key in step.with_}
+        try:
+            rules = rules_of(own, over, is_protected=environment.is_protected)
+        except RulesError:
+            return step.id
+        if rules.is_governed or rules.quorum > 1 or not rules.allow_self or step.with_.get("policy"):
+            return step.id
+    return None
+
+
+async def _policies(workflow: Workflow, scope: Mapping[str, JSON]) -> dict[str, dict[str, JSON]]:
+    """The policies that gates name, by name; what a policy is must be known before the first step."""
+    found: dict[str, dict[str, JSON]] = {}
+    for step in gates_of(workflow):
+        given = step.with_.get("policy")
+        if not given:
+            continue
+        try:
+            name = render(given, dict(scope))
+        except ExpressionError as error:
+            raise NotDeployable(
+                f"the policy of step '{step.id}' can't be worked out before the first step: {error.message}",
+                hint="name it, or take the name from inputs or environment",
+            ) from None
+        if not isinstance(name, str) or not name:
+            raise NotDeployable(f"the policy of step '{step.id}' is {name!r}, not a name")
+        if name not in found:
+            found[name] = await read_policy(name, f"step '{step.id}'")
+    return found
+
+
+def _require_rules(workflow: Workflow, environment: Environment, policies: Mapping[str, Mapping[str, JSON]]) -> None:
+    """That somebody can open each gate whose rules are known by now; the others are checked when they open."""
+    for step in gates_of(workflow):
+        own = {key: step.with_[key] for key in ("approvers", "quorum", "expires", "policy") if key in step.with_}
+        if is_deferred(own):
+            continue
+        named = policies.get(str(step.with_.get("policy")))
+        over = [one for one in (environment.policy, named) if one is not None]
+        try:
+            rules_of(own, over, is_protected=environment.is_protected)
+        except RulesError as error:
+            problem = f"the gate '{step.id}' can't be opened by anybody: {error.message}"
+            raise NotDeployable(problem, hint=error.hint) from None
+
+
+def _require_protection(workflow: Workflow, environment: Environment) -> None:
+    if not environment.is_protected:
+        return
+    problem = unguarded(Outline(workflow))
+    if problem:
+        raise NotDeployable(f"environment '{environment.name}' is protected: {problem[0]}", hint=problem[1])
+    if keys_from_environment() is None:
+        raise NotDeployable(
+            f"environment '{environment.name}' is protected, and this process takes its key from Prefect, where others "
+            "can read it",
+            hint=f"give the worker {SECRET_KEY.variable}, and nobody else",
+        )

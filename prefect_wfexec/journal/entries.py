@@ -41,7 +41,7 @@ def read_entry(run_id: str, number: int, text: str, keys: Keys | None) -> Entry:
         mac = body.pop("mac", None)
         keyed = mac is not None and (keys is None or _matches(run_id, number, body, mac, keys))
         facts = tuple(Fact.from_json(fact) for fact in body["facts"])
-        return Entry(number, str(body["id"]), facts, keyed, digest, str(body["prev"]))
+        return Entry(number, str(body["id"]), facts, keyed, digest, str(body["prev"]), mac is not None)
     except MISFITS:
         return Entry(number, "", (), keyed=False, digest=digest, prev="")
 

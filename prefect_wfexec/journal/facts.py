@@ -28,6 +28,7 @@ class Kind(StrEnum):
     APPROVAL_OPENED = "approval_opened"
     DECIDED = "decided"
     APPROVAL_CLOSED = "approval_closed"
+    NOTIFIED = "notified"
     REQUESTED = "requested"
     CLEANUP_STARTED = "cleanup_started"
     CLEANUP_FINISHED = "cleanup_finished"
@@ -127,6 +128,7 @@ class Entry:
         keyed: Whether its signature was checked with the key and holds.
         digest: sha256 of its text; what the next entry names.
         prev: What it says the digest of the entry before it is.
+        signed: Whether it carries a signature, by whatever key.
     """
 
     number: int
@@ -135,6 +137,7 @@ class Entry:
     keyed: bool
     digest: str
     prev: str
+    signed: bool = False
 
     @property
     def trusted_facts(self) -> tuple[Fact, ...]:

@@ -14,6 +14,7 @@ from prefect_wfexec.journal.state import (
     EngineInfo,
     ExecutionState,
     Gate,
+    Notice,
     Opened,
     Request,
     StepFault,
@@ -86,8 +87,16 @@ def _validated(state: ExecutionState, fact: Fact, _number: int) -> ExecutionStat
     is_fenced_out = state.engine is None or state.engine.id != str(fact.data["engine"])
     if is_fenced_out or state.validation is not None:
         return state
-    environment, problem = fact.data.get("environment") or {}, str(fact.data.get("problem") or "")
-    return replace(state, validation=Validation(dict(environment), problem))
+    data = fact.data
+    policy = data.get("policy")
+    validation = Validation(
+        environment=dict(data.get("environment") or {}),
+        problem=str(data.get("problem") or ""),
+        is_protected=bool(data.get("is_protected")),
+        policy=None if policy is None else dict(policy),
+        policies={str(name): dict(one) for name, one in dict(data.get("policies") or {}).items()},
+    )
+    return replace(state, validation=validation)
 
 
 def _superseded(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
@@ -191,6 +200,8 @@ def _approval_opened(state: ExecutionState, fact: Fact, _number: int) -> Executi
     step = state.step(str(data["step"]))
     if step.status is not StepStatus.RUNNING or state.open_gate(step.id):
         return state
+    expire = data.get("on_expire")
+    covered_by, hold = data.get("covered_by"), data.get("hold")
     gate = Gate(
         step=step.id,
         generation=int(data["generation"]),
@@ -200,8 +211,16 @@ def _approval_opened(state: ExecutionState, fact: Fact, _number: int) -> Executi
         subject=data.get("subject"),
         quorum=max(1, int(data.get("quorum") or 1)),
         approvers=tuple(str(name) for name in data.get("approvers") or ()),
+        is_governed=bool(data.get("is_governed")),
+        allow_self=bool(data.get("allow_self", True)),
         expires=_moment(data.get("expires")),
-        on_expire="fail" if data.get("on_expire") == "fail" else "reject",
+        on_expire=expire if expire in ("fail", "cancel") else "reject",
+        fields={str(name): dict(spec) for name, spec in dict(data.get("fields") or {}).items()},
+        hold=None if hold is None else float(hold),
+        notify=tuple(dict(one) for one in data.get("notify") or ()),
+        reuse=bool(data.get("reuse", True)),
+        news=tuple(str(line) for line in data.get("news") or ()),
+        covered_by=None if covered_by is None else int(covered_by),
     )
     waiting = _with_step(state, replace(step, status=StepStatus.WAITING))
     return replace(waiting, gates=(*state.gates, gate))
@@ -211,11 +230,22 @@ def _decided(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
     data = fact.data
     gate = state.open_gate(str(data["step"]))
     answered = _answered(state, data.get("request"))
-    if gate is None or gate.generation != int(data["generation"]) or data["decision"] not in ("approve", "reject"):
+    if gate is None or gate.generation != int(data["generation"]) or data["decision"] not in gate.choices:
         return answered
-    decision = Decision(data["decision"], fact.actor, str(data.get("comment") or ""), fact.time)
+    fields = dict(data.get("fields") or {})
+    decision = Decision(str(data["decision"]), fact.actor, str(data.get("comment") or ""), fact.time, fields)
     answers = gate.answers + bool(data.get("form"))
-    return _with_gate(answered, replace(gate, decisions=(*gate.decisions, decision), answers=answers))
+    return _with_gate(answered, replace(gate, decisions=(*gate.decisions, decision), answers=answers, refusal=""))
+
+
+def _notified(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    data = fact.data
+    step_id, generation = str(data["step"]), int(data["generation"])
+    gate = next((gate for gate in state.gates if (gate.step, gate.generation) == (step_id, generation)), None)
+    if gate is None:
+        return state
+    notice = Notice(str(data["key"]), fact.time, str(data.get("error") or ""), dict(data.get("place") or {}))
+    return _with_gate(state, replace(gate, notices={**gate.notices, notice.key: notice}))
 
 
 def _approval_closed(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
@@ -243,12 +273,22 @@ def _requested(state: ExecutionState, fact: Fact, _number: int) -> ExecutionStat
 
 def _refused(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
     data = fact.data
-    if not data.get("form"):
-        return _answered(state, data["request"])
-    gate = state.open_gate(str(data["step"]))
+    answered = _answered(state, data.get("request"))
+    gate = state.open_gate(str(data["step"])) if data.get("step") else None
     if gate is None or gate.generation != int(data["generation"]):
-        return state
-    return _with_gate(state, replace(gate, answers=gate.answers + 1))
+        return answered
+    burnt = dict(gate.burnt)
+    if data.get("burnt"):
+        burnt[str(data["burnt"])] = burnt.get(str(data["burnt"]), 0) + 1
+    is_form = bool(data.get("form"))
+    changed = replace(
+        gate,
+        answers=gate.answers + is_form,
+        refusal=str(data.get("reason") or "") if is_form else gate.refusal,
+        wrong_codes=gate.wrong_codes + bool(data.get("wrong_code")),
+        burnt=burnt,
+    )
+    return _with_gate(answered, changed)
 
 
 def _answered(state: ExecutionState, request_id: JSON) -> ExecutionState:
@@ -370,6 +410,7 @@ _HANDLERS: dict[Kind, Callable[[ExecutionState, Fact, int], ExecutionState]] = {
     Kind.STEP_SKIPPED: _step_skipped,
     Kind.APPROVAL_OPENED: _approval_opened,
     Kind.DECIDED: _decided,
+    Kind.NOTIFIED: _notified,
     Kind.APPROVAL_CLOSED: _approval_closed,
     Kind.REQUESTED: _requested,
     Kind.REFUSED: _refused,

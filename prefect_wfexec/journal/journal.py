@@ -65,8 +65,8 @@ class Journal:
 
     def __init__(self, client: "PrefectClient", run_id: UUID, keys: Keys | None, wire: Wire | None = None) -> None:
         self._client = client
-        self._run_id = run_id
-        self._keys = keys
+        self.run_id = run_id
+        self.keys = keys
         self._wire = wire
         self._lock = asyncio.Lock()
         self.entries: list[Entry] = []
@@ -76,6 +76,11 @@ class Journal:
     def head(self) -> str:
         """Digest of the last entry read, empty when there is none."""
         return self.entries[-1].digest if self.entries else ""
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it was signed, and never with the key it is read with: whoever reads it so sees nothing in it."""
+        return any(entry.signed for entry in self.entries) and not any(entry.keyed for entry in self.entries)
 
     async def catch_up(self) -> int:
         """Read and fold what is new; how many entries that were.
@@ -105,16 +110,17 @@ class Journal:
                 if await self._append_once(facts):
                     return facts
                 await asyncio.sleep(random.uniform(0, min(0.01 * (conflict + 1), 0.5)))  # noqa: S311 - jitter only
-            raise JournalError(f"the journal of run {self._run_id} refused {CONFLICTS} appends in a row")
+            raise JournalError(f"the journal of run {self.run_id} refused {CONFLICTS} appends in a row")
 
     async def _append_once(self, facts: tuple[Fact, ...]) -> bool:
         """Whether the facts are in the journal; False: someone else was first and the state has moved on."""
         number, entry_id, prev = len(self.entries) + 1, new_id(), self.head
-        text = write_entry(str(self._run_id), number, entry_id, prev, facts, self._keys)
+        text = write_entry(str(self.run_id), number, entry_id, prev, facts, self.keys)
         status = await self._post(_key(number), text)
         if status == HTTPStatus.CREATED:
             digest = hashlib.sha256(text.encode("ascii")).hexdigest()
-            self._take(Entry(number, entry_id, facts, self._keys is not None, digest, prev))
+            is_keyed = self.keys is not None
+            self._take(Entry(number, entry_id, facts, is_keyed, digest, prev, is_keyed))
             return True
         new = await self._read_new()
         if any(entry.id == entry_id for entry in new):
@@ -127,7 +133,7 @@ class Journal:
         """Send one entry until the API says anything definite; its status code."""
         body = {"key": key, "value": text, "sender": None}
         if self._wire is not None:
-            status = await self._wire.send("POST", f"/flow_runs/{self._run_id}/input", body)
+            status = await self._wire.send("POST", f"/flow_runs/{self.run_id}/input", body)
             if status in _DEFINITE:
                 return status
         return (await self._answer("POST", "/flow_runs/{id}/input", json=body))[0]
@@ -139,8 +145,8 @@ class Journal:
             texts = await self._read_block(number)
             for offset, (key, text) in enumerate(texts):
                 if key != _key(number + offset):
-                    raise JournalError(f"entry {_key(number + offset)} of run {self._run_id} is missing")
-                entry = read_entry(str(self._run_id), number + offset, text, self._keys)
+                    raise JournalError(f"entry {_key(number + offset)} of run {self.run_id} is missing")
+                entry = read_entry(str(self.run_id), number + offset, text, self.keys)
                 new.append(entry)
                 self._take(entry)
             if (number + len(texts)) // BLOCK == number // BLOCK:
@@ -159,7 +165,7 @@ class Journal:
 
     def _take(self, entry: Entry) -> None:
         if entry.prev != self.head and entry.keyed:
-            raise JournalError(f"entry {entry.number} of run {self._run_id} does not follow the one before it")
+            raise JournalError(f"entry {entry.number} of run {self.run_id} does not follow the one before it")
         self.entries.append(entry)
         self.state = fold([entry], self.state)
 
@@ -167,14 +173,14 @@ class Journal:
         try:
             await self._retried("GET", "/flow_runs/{id}")
         except JournalError:
-            raise JournalError(f"run {self._run_id} is gone, and its journal with it") from None
+            raise JournalError(f"run {self.run_id} is gone, and its journal with it") from None
         if status not in {HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND}:
-            raise JournalError(f"prefect's API refuses entries of run {self._run_id} with status {status}")
+            raise JournalError(f"prefect's API refuses entries of run {self.run_id} with status {status}")
 
     async def _retried(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         status, response = await self._answer(method, path, **arguments)
         if response is None:
-            raise JournalError(f"prefect's API answers {status} to {method} of run {self._run_id}")
+            raise JournalError(f"prefect's API answers {status} to {method} of run {self.run_id}")
         return response
 
     async def _answer(self, method: str, path: str, **arguments: Any) -> tuple[int, httpx.Response | None]:
@@ -195,12 +201,12 @@ class Journal:
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter only
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
         raise Unreachable(
-            f"prefect's API {fault}; the journal of run {self._run_id} is out of reach",
+            f"prefect's API {fault}; the journal of run {self.run_id} is out of reach",
             hint="start the server again; the run goes on from its journal",
         )
 
     async def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        return await self._client.request(method, path, path_params={"id": self._run_id}, **arguments)  # type: ignore[arg-type]
+        return await self._client.request(method, path, path_params={"id": self.run_id}, **arguments)  # type: ignore[arg-type]
 
     def verify(self) -> Verification:
         """Check the chain as read so far."""
@@ -213,7 +219,7 @@ class Journal:
             if not entry.facts:
                 faults.append(f"entry {entry.number} is no entry of ours")
             prev = entry.digest
-        return Verification(not faults, self._keys is not None, self.head, tuple(faults))
+        return Verification(not faults, self.keys is not None, self.head, tuple(faults))
 
 
 _DEFINITE = (HTTPStatus.CREATED, HTTPStatus.CONFLICT)

@@ -7,8 +7,9 @@ import secrets
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+from uuid import UUID
 
-from prefect_wfexec.errors import UsageError
+from prefect_wfexec.errors import JournalError, UsageError
 from prefect_wfexec.settings import SECRET_KEY
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ class Keys:
     @cached_property
     def blobs(self) -> bytes:
         return self._derive("blobs")
+
+    @cached_property
+    def codes(self) -> bytes:
+        return self._derive("codes")
 
     @cached_property
     def digests(self) -> bytes:
@@ -59,6 +64,14 @@ def keys_from_environment() -> Keys | None:
             hint="make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'",
         )
     return Keys(secret)
+
+
+def foreign_journal(run_id: UUID) -> JournalError:
+    """What to say of a journal that was signed with another key than the one this process has."""
+    return JournalError(
+        f"the journal of run {run_id} was signed with another key than this process has",
+        hint=f"give {SECRET_KEY.variable} the value that the run's engine has",
+    )
 
 
 async def load_keys(client: "PrefectClient") -> Keys:

@@ -9,6 +9,8 @@ from prefect_wfexec.journal.facts import Actor
 from prefect_wfexec.status import RunStatus, StepStatus
 
 JSON = Any
+APPROVE_OR_REJECT = ("approve", "reject")
+RETRY_SKIP_OR_ABORT = ("retry", "skip", "abort")
 SkipCause = Literal["condition", "when", "optional", "manual", "upstream"]
 SKIP_CAUSES: frozenset[SkipCause] = frozenset(get_args(SkipCause))
 
@@ -74,17 +76,46 @@ class StepState:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One decision on a gate that counts."""
+    """One decision on a gate that counts; `fields` is what was filled in beside it."""
 
-    decision: Literal["approve", "reject"]
+    decision: str
     by: Actor
     comment: str
     at: datetime
+    fields: Mapping[str, JSON] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message about a gate: whether it was sent, why not, and where it is, for one that can be changed later."""
+
+    key: str
+    at: datetime
+    error: str = ""
+    place: Mapping[str, JSON] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A step that waits, or waited, for a decision. `outcome` is empty while it is open."""
+    """A step that waits, or waited, for a decision. `outcome` is empty while it is open.
+
+    Attributes:
+        choices: What may be decided.
+        approvers: Who may decide; empty: anyone.
+        is_governed: Whether who decides has to be one of them, and to prove it.
+        allow_self: Whether who started the run may approve.
+        fields: What the form asks beside the decision, by name.
+        hold: Seconds a process waits before it leaves, None for the setting's.
+        notify: Whom to tell.
+        reuse: Whether this approval may cover a later plan.
+        news: What is new since an earlier approval, when there was one that does not cover this.
+        covered_by: The generation whose approval covers this one.
+        answers: How many times a form of this gate was filled in, whatever came of it.
+        refusal: Why the last of them was refused, empty when it was not.
+        wrong_codes: How many codes were typed that are none.
+        burnt: How many of a person's codes were seen by others without being used, by person.
+        notices: What was sent about the gate, by key.
+    """
 
     step: str
     generation: int
@@ -92,20 +123,37 @@ class Gate:
     message: str
     subject_digest: str
     subject: JSON = None
+    choices: tuple[str, ...] = APPROVE_OR_REJECT
     quorum: int = 1
     approvers: tuple[str, ...] = ()
+    is_governed: bool = False
+    allow_self: bool = True
     expires: datetime | None = None
-    on_expire: Literal["reject", "fail"] = "reject"
+    on_expire: Literal["reject", "fail", "cancel"] = "reject"
+    fields: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
+    hold: float | None = None
+    notify: tuple[Mapping[str, JSON], ...] = ()
+    reuse: bool = True
+    news: tuple[str, ...] = ()
+    covered_by: int | None = None
     decisions: tuple[Decision, ...] = ()
     outcome: str = ""
     closed: datetime | None = None
     reason: str = ""
     answers: int = 0
-    """How many times a form of this gate was filled in, whatever came of it."""
+    refusal: str = ""
+    wrong_codes: int = 0
+    burnt: Mapping[str, int] = field(default_factory=dict)
+    notices: Mapping[str, Notice] = field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:
         return not self.outcome
+
+    @property
+    def approvals(self) -> tuple[Decision, ...]:
+        """Who has approved, in their order."""
+        return tuple(found for found in self.decisions if found.decision == self.choices[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +175,21 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What was found before the first step: the target environment, and why the run can't go on, if it can't."""
+    """What was found before the first step, and holds for the whole run.
+
+    Attributes:
+        environment: What expressions see of the target environment.
+        problem: Why the run can't go on, if it can't.
+        is_protected: Whether nothing changes there without an approval by named people.
+        policy: The environment's rules for gates, if it has some.
+        policies: The rules that gates name, by name.
+    """
 
     environment: Mapping[str, JSON]
     problem: str = ""
+    is_protected: bool = False
+    policy: Mapping[str, JSON] | None = None
+    policies: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

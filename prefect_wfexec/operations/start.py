@@ -1,18 +1,38 @@
 """Starting a run in this process."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from prefect_wfexec.definition.model import JSON, Workflow
 from prefect_wfexec.engine.compiler import compile_workflow
 from prefect_wfexec.engine.context import PARAMETER, RunContext
+from prefect_wfexec.engine.environment import NotDeployable
 from prefect_wfexec.engine.flow_run import labels_for, run_name, tags_for
 from prefect_wfexec.engine.session import Session, session
+from prefect_wfexec.engine.validation import read_rules, wants_others
+from prefect_wfexec.errors import UsageError
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun
     from prefect.flows import Flow
+
+
+async def refuse_yes(workflow: Workflow, inputs: Mapping[str, JSON]) -> None:
+    """Refuse to approve every gate of a run in advance, where one of them wants other people, or a proof.
+
+    Raises:
+        UsageError: one of them does.
+    """
+    scope: dict[str, JSON] = {"inputs": dict(inputs), "trigger": {}, "steps": {}, "run": {}, "workflow": {}, "env": {}}
+    try:
+        step = wants_others(workflow, *await read_rules(workflow, scope))
+    except NotDeployable:
+        return  # the run's own validation tells why
+    if step is not None:
+        words = f"--yes can't approve the gate '{step}': it takes decisions of named people, who prove who they are"
+        raise UsageError(words, hint="leave --yes out; who may decide then does", code="yes-refused")
 
 
 async def create_run(

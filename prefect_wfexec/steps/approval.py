@@ -1,5 +1,6 @@
 """`approval`: a gate that a person's decision opens. The engine handles gates; this is what one may say."""
 
+import math
 import re
 from typing import Literal, Self
 
@@ -7,6 +8,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from prefect_wfexec.definition.durations import Duration
 from prefect_wfexec.definition.model import JSON
+from prefect_wfexec.definition.notify import Notify
 from prefect_wfexec.errors import EngineError
 from prefect_wfexec.steps.base import OutputsModel, StepContext, StepResult, StepType, WithModel
 from prefect_wfexec.steps.registry import step_type
@@ -19,32 +21,37 @@ _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]*")
 class ApprovalField(WithModel):
     """One more thing the approver fills in."""
 
-    type: Literal["string", "integer", "number", "boolean"] = Field(default="string", description="What it takes.")
+    type: Literal["string", "choice", "integer", "number", "boolean"] = Field(
+        default="string", description="What it takes."
+    )
+    title: str = Field(default="", description="Its label; its name when left out.")
     description: str = Field(default="", description="Shown beside the field.")
-    enum: list[str | int | float] = Field(default=[], description="The only values it takes.")
+    enum: list[str | int | float] = Field(default=[], description="The only values it takes; a choice needs some.")
     default: str | int | float | bool | None = Field(default=None, description="What it holds at first.")
     required: bool = Field(default=True, description="Whether an approval without it is refused.")
 
-
-class Notify(WithModel):
-    """Who is told that a decision is wanted; exactly one of `slack` and `mail`."""
-
-    slack: str | None = Field(default=None, description="A Slack channel, e.g. `#deploys`.")
-    mail: list[str] | None = Field(default=None, min_length=1, description="Mail addresses.")
-    block: str | None = Field(
-        default=None, description="The saved Slack bot or mailer to send with; `slack` or `mail` when left out."
-    )
-
-    @field_validator("mail", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
-
     @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if (self.slack is None) == (self.mail is None):
-            raise ValueError("give exactly one of 'slack' and 'mail'")
+    def _consistent(self) -> Self:
+        if self.type == "choice" and not self.enum:
+            raise ValueError("a choice needs an 'enum' to choose from")
+        if self.type == "boolean" and self.enum:
+            raise ValueError("a boolean takes no 'enum'")
+        for value in (*self.enum, *(() if self.default is None else (self.default,))):
+            if not self.takes(value):
+                raise ValueError(f"{value!r} is no {'text' if self.type in ('string', 'choice') else self.type}")
+        if self.default is not None and self.enum and self.default not in self.enum:
+            raise ValueError(f"the default {self.default!r} is not among the values of 'enum'")
         return self
+
+    def takes(self, value: object) -> bool:
+        """Whether a value is of the field's type."""
+        if isinstance(value, bool):
+            return self.type == "boolean"
+        if self.type == "integer":
+            return isinstance(value, int)
+        if self.type == "number":
+            return isinstance(value, int | float) and math.isfinite(value)
+        return isinstance(value, str) and self.type != "boolean"
 
 
 class ApprovalWith(WithModel):
@@ -55,8 +62,9 @@ class ApprovalWith(WithModel):
     approvers: list[str] = Field(default=[], description="Who may decide; empty: anyone, recorded as unverified.")
     quorum: int = Field(default=1, ge=1, description="How many different people have to approve.")
     expires: Duration | None = Field(default=None, description="How long the gate stays open, e.g. `4h`.")
-    on_expire: Literal["reject", "fail"] = Field(
-        default="reject", description="What an expired gate is: a rejection, or a failed step that can be retried."
+    on_expire: Literal["reject", "fail", "cancel"] = Field(
+        default="reject",
+        description="What an expired gate is: a rejection, a failed step that can be retried, or a cancel of the run.",
     )
     allow_self: bool = Field(default=False, description="Whether who started the run may approve it.")
     fields: dict[str, ApprovalField] = Field(default={}, description="More fields of the form, by name.")

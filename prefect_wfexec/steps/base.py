@@ -42,6 +42,7 @@ class RunInfo:
     api_url: str
     """Prefect's API, without a trailing slash."""
     ui_url: str = ""
+    """The run's page in Prefect's UI."""
 
 
 @dataclass(frozen=True, slots=True)

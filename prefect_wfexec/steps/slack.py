@@ -84,7 +84,7 @@ class SlackMessage(StepType):
         inputs: SlackMessageWith = context.inputs
         access = await _access(inputs)
         context.masker.add(access.token.get_secret_value())
-        client = _client(access)
+        client = slack_client(access)
         sent = await _post(client, inputs.channel, _text(inputs.text, context), context)
         context.log.stdout(f"sent to {inputs.channel}")
         permalink = await _permalink(client, sent, context)
@@ -107,7 +107,7 @@ async def _access(inputs: SlackMessageWith) -> SlackAccess:
         ) from None
 
 
-def _client(access: SlackAccess) -> "AsyncWebClient":
+def slack_client(access: SlackAccess) -> "AsyncWebClient":
     """A client that neither writes to any log nor sends again on its own."""
     from slack_sdk.web.async_client import AsyncWebClient
 
@@ -174,7 +174,7 @@ def _text(text: str, context: StepContext) -> str:
 
 
 def _refusal(error: Any, channel: str, context: StepContext) -> StepFailed:
-    word = _error_word(error)
+    word = error_word(error)
     if word is None:
         status = getattr(error.response, "status_code", None) or getattr(error.response, "status", "no status")
         return StepFailed(f"Slack answered with HTTP {status} and no reason", type="slack_unreachable")
@@ -186,7 +186,7 @@ def _refusal(error: Any, channel: str, context: StepContext) -> StepFailed:
     )
 
 
-def _error_word(error: Any) -> str | None:
+def error_word(error: Any) -> str | None:
     if _status(error) == 429:
         return "ratelimited"
     data = getattr(error.response, "data", None)
@@ -196,7 +196,7 @@ def _error_word(error: Any) -> str | None:
 
 def _retry_after(error: Any) -> float | None:
     """Seconds to wait before sending again; None when the error is not about the rate."""
-    if _error_word(error) != "ratelimited":
+    if error_word(error) != "ratelimited":
         return None
     headers = getattr(error.response, "headers", None) or {}
     try:

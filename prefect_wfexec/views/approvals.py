@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from prefect_wfexec.engine.approvals.gates import missing_approvals
+from prefect_wfexec.engine.approvals.people import person_key
 from prefect_wfexec.engine.flow_run import TAG
 from prefect_wfexec.errors import EngineError
 from prefect_wfexec.journal.state import ExecutionState, Gate
@@ -51,7 +53,6 @@ async def _live_runs(client: "PrefectClient") -> list["FlowRun"]:
 
 
 def _row(flow_run: "FlowRun", state: ExecutionState, gate: Gate) -> dict[str, Any]:
-    given = len({found.by.name for found in gate.decisions if found.decision == "approve"})
     return {
         "run": flow_run.name,
         "workflow": state.opened.workflow if state.opened else "",
@@ -60,5 +61,21 @@ def _row(flow_run: "FlowRun", state: ExecutionState, gate: Gate) -> dict[str, An
         "subject_digest": gate.subject_digest,
         "opened": iso(gate.opened),
         "expires": iso(gate.expires),
-        "needs": max(0, gate.quorum - given),
+        "needs": missing_approvals(gate),
+        "waits_for": waits_for(gate),
+        "decided_by": _how(gate),
     }
+
+
+def waits_for(gate: Gate) -> list[str]:
+    """The people who may still approve; empty when anybody may."""
+    given = {person_key(found.by.name) for found in gate.approvals}
+    return [name for name in gate.approvers if person_key(name) not in given]
+
+
+def _how(gate: Gate) -> str:
+    """How a decision on a gate is given."""
+    if not gate.is_governed:
+        return "anybody; names are recorded as unverified"
+    has_mail = any(one.get("mail") for one in gate.notify)
+    return "personal code, by mail" if has_mail else "sign-in at the gateway: nobody is sent a code"

@@ -153,6 +153,10 @@ def _gate(gate: Gate) -> dict[str, JSON]:
             }
             for found in gate.decisions
         ],
+        "notices": [
+            {"notice": notice.key, "at": iso(notice.at), "error": notice.error or None}
+            for notice in gate.notices.values()
+        ],
     }
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from prefect_wfexec.errors import UsageError
 from prefect_wfexec.journal.journal import Journal
-from prefect_wfexec.journal.keys import find_keys
+from prefect_wfexec.journal.keys import find_keys, foreign_journal, keys_from_environment
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -44,4 +44,11 @@ async def read_journal(client: "PrefectClient", flow_run: "FlowRun") -> Journal:
     """
     journal = Journal(client, flow_run.id, await find_keys(client))
     await journal.catch_up()
-    return journal
+    if not journal.is_foreign:
+        return journal
+    if keys_from_environment() is not None:
+        raise foreign_journal(flow_run.id)
+    # The engine has a key of its own, and this process only the one in Prefect's database.
+    unchecked = Journal(client, flow_run.id, None)
+    await unchecked.catch_up()
+    return unchecked

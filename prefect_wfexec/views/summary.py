@@ -10,7 +10,7 @@ from prefect_wfexec.engine.progress import RULE, duration_text, progress_lines, 
 from prefect_wfexec.journal.state import StepState
 from prefect_wfexec.runtime.ansi import strip_ansi
 from prefect_wfexec.status import RunStatus, StepStatus
-from prefect_wfexec.views.execution import Execution
+from prefect_wfexec.views.execution import Execution, iso
 
 LONGEST_ERROR_LINES = 30
 
@@ -18,6 +18,7 @@ LONGEST_ERROR_LINES = 30
 def summary_text(execution: Execution) -> str:
     """The whole summary: header, steps, terraform's and the workflow's outputs, error details."""
     parts = [_header(execution), _steps(execution)]
+    parts += list(_approvals(execution))
     parts += list(_terraform(execution))
     parts += list(_outputs(execution))
     parts += list(_errors(execution))
@@ -58,6 +59,21 @@ def _steps(execution: Execution) -> str:
     title = "Step Progress (Retried)" if _is_retried(execution) else "Step Progress"
     until = execution.ended or execution.now
     return "\n".join([title, RULE, *progress_lines(execution.workflow, execution.state, until)])
+
+
+def _approvals(execution: Execution) -> Iterator[str]:
+    """What waits for whom, and which messages about it were not sent."""
+    lines = []
+    for gate in execution.state.gates:
+        if gate.is_open and execution.state.closed is None:
+            people = f" by {', '.join(gate.approvers)}" if gate.approvers else ""
+            until = f", open until {iso(gate.expires)}" if gate.expires else ""
+            lines.append(f"{gate.step}: {len(gate.approvals)} of {gate.quorum} approved, to be decided{people}{until}")
+            lines += [f"  new since it was approved before: {line}" for line in gate.news]
+        sent = [notice for notice in gate.notices.values() if notice.error]
+        lines += [f"{gate.step}: no message to {notice.key.split(':')[2]}: {notice.error}" for notice in sent]
+    if lines:
+        yield "\n".join(["Approvals", *lines])
 
 
 def _terraform(execution: Execution) -> Iterator[str]:

@@ -35,6 +35,7 @@ GATE = {
     "approvers": list,
     "expires": TIME_OR_NONE,
     "decisions": list,
+    "notices": list,
 }
 EXECUTION = {
     "id": str,

@@ -11,6 +11,7 @@ from datetime import UTC
 from typing import Any
 
 from prefect_wfexec.definition.model import JSON, Workflow
+from prefect_wfexec.engine.approvals.fields import field_schemas, required_fields
 from prefect_wfexec.journal.state import ExecutionState, Gate
 from prefect_wfexec.runtime.ansi import strip_ansi
 
@@ -68,7 +69,7 @@ def current_form(workflow: Workflow, state: ExecutionState) -> Form | None:
         base=form_base(gate),
         step=gate.step,
         generation=gate.generation,
-        schema=_schema(_question(gate, workflow, state)),
+        schema=_schema(gate, _question(gate, workflow, state)),
         description=_heading(gate, workflow),
     )
 
@@ -87,25 +88,26 @@ def read_answer(form: Form, text: str) -> Answer:
     return Answer(form.base, form.step, form.generation, values if isinstance(values, dict) else {})
 
 
-def _schema(question: str) -> dict[str, Any]:
-    fields: dict[str, dict[str, JSON]] = {
-        "decision": {
-            "title": "Decision",
-            "description": question,
-            "enum": ["approve", "reject"],
-            "type": "string",
-        },
+def _schema(gate: Gate, question: str) -> dict[str, Any]:
+    first, *_ = gate.choices
+    fields: dict[str, dict[str, Any]] = {
+        "decision": {"title": "Decision", "description": question, "enum": list(gate.choices), "type": "string"},
+        **field_schemas(gate.fields),
         "approver": {
             "title": "Your name",
-            "description": "Recorded as you write it; it proves nothing by itself.",
+            "description": "Who you are, if you like: your code tells it."
+            if gate.is_governed
+            else "Recorded as you write it; it proves nothing by itself.",
             "type": "string",
             "default": "",
         },
         "code": {
             "title": "Your code",
-            "description": "Only if you were sent a personal code for this decision.",
+            "description": f"The personal code you were sent: one is to {first}, another for each other decision."
+            if gate.is_governed
+            else "Leave it empty: this decision is not tied to named people.",
             "type": "string",
-            "default": "",
+            **({"minLength": 1} if gate.is_governed else {"default": ""}),
         },
         "comment": {
             "title": "Comment",
@@ -116,17 +118,24 @@ def _schema(question: str) -> dict[str, Any]:
     }
     for position, field in enumerate(fields.values()):
         field["position"] = position
-    rejection = {"properties": {"decision": {"const": "reject"}}, "required": ["decision"]}
-    reason = {"properties": {"comment": {"minLength": 1}}, "required": ["comment"]}
+    conditions = [_when("reject", "comment", minLength=1)] if "reject" in gate.choices else []
+    conditions += [_when(first, name) for name in required_fields(gate.fields)]
     return {
         "title": "Approval",
         "type": "object",
         "properties": fields,
-        "required": ["decision"],
+        "required": ["decision", "code"] if gate.is_governed else ["decision"],
         "additionalProperties": False,
-        "if": rejection,
-        "then": reason,
+        **(conditions[0] if len(conditions) == 1 else {"allOf": conditions} if conditions else {}),
         "definitions": {},
+    }
+
+
+def _when(decision: str, name: str, **rule: JSON) -> dict[str, Any]:
+    """That a field has to be filled in for a decision."""
+    return {
+        "if": {"properties": {"decision": {"const": decision}}, "required": ["decision"]},
+        "then": {"properties": {name: rule}, "required": [name]},
     }
 
 
@@ -142,8 +151,12 @@ def _question(gate: Gate, workflow: Workflow, state: ExecutionState) -> str:
     the description of a field keeps its height, and the form scrolls.
     """
     planned = plan_of(gate, workflow, state)
+    parts = [f"**Not counted: {_plain(gate.refusal)}.**" if gate.refusal else ""]
     # Markdown of the author's, with values from outside in it perhaps: of HTML nothing is left.
-    parts = [gate.message.replace("<", "&lt;")]
+    parts.append(gate.message.replace("<", "&lt;"))
+    parts.append(_votes(gate))
+    if gate.news:
+        parts.append("**New since it was approved before:**\n" + "\n".join(f"- {_plain(line)}" for line in gate.news))
     if planned is not None:
         parts += [f"**{_plain(planned.get('summary'))}**", _resource_table(planned)]
     if gate.expires is not None:
@@ -151,10 +164,34 @@ def _question(gate: Gate, workflow: Workflow, state: ExecutionState) -> str:
     if planned is not None:
         parts.append(_plan_text(planned))
     parts.append(f"What is decided on: `{gate.subject_digest[:16]}`")
-    parts.append("**approve**: the workflow goes on with the next step. **reject**: the run fails with your comment.")
+    parts.append(_consequences(gate, workflow))
     # Of a field's description Prefect joins the lines, which spoils tables and code, but only where a newline ends
     # them; in Markdown a carriage return does too.
     return "\n\n".join(part for part in parts if part).replace("\r\n", "\n").replace("\n", "\r")
+
+
+def _votes(gate: Gate) -> str:
+    """How far it is with the approvals, where one does not do."""
+    if gate.quorum == 1 and not gate.approvers:
+        return ""
+    names = ", ".join(_plain(found.by.name) for found in gate.approvals)
+    votes = f"{len(gate.approvals)} of {gate.quorum} approved" + (f" by {names}" if names else "")
+    may = f"May decide: {', '.join(_plain(name) for name in gate.approvers)}." if gate.approvers else ""
+    return f"**{votes}.** {may}".strip()
+
+
+def _consequences(gate: Gate, workflow: Workflow) -> str:
+    """What each decision does."""
+    if "approve" not in gate.choices:
+        return (
+            "**retry**: the step runs again. **skip**: the workflow goes on without it. **abort**: the step has failed."
+        )
+    following = [step for step in workflow.steps if gate.step in step.needs]
+    names = ", ".join(f"{_plain(step.name)} (`{step.uses}`)" for step in following)
+    goes_on = f"the workflow goes on with {names}" if names else "the workflow goes on"
+    always = [step.name for step in workflow.steps if step.when in ("always", "failure")]
+    rest = f"; only {', '.join(_plain(name) for name in always)} still run" if always else ""
+    return f"**approve**: {goes_on}. **reject**: the run fails with your comment{rest}."
 
 
 def plan_of(gate: Gate, workflow: Workflow | None, state: ExecutionState) -> Mapping[str, JSON] | None:

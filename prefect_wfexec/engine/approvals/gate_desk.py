@@ -94,7 +94,9 @@ class GateDesk:
             self._idle_since = None
             return False
         self._idle_since = now if self._idle_since is None else self._idle_since
-        if now - self._idle_since < parse_duration(HOLD.read()):
+        gate = state.open_gate(form.step)
+        hold = gate.hold if gate is not None and gate.hold is not None else parse_duration(HOLD.read())
+        if now - self._idle_since < hold:
             return False
         self._idle_since = None
         return await self._suspend(form)

@@ -1,24 +1,76 @@
-"""Gates: what a decision is asked on, who may give it, and what closes the gate. Pure but for rendering `with`."""
+"""Gates: what a decision is asked on, what comes of what people give, and what closes the gate. Pure."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from prefect_wfexec.definition.model import JSON
+from prefect_wfexec.engine.approvals.codes import CodeBook
 from prefect_wfexec.engine.approvals.forms import Answer, form_base
+from prefect_wfexec.engine.approvals.people import person_key
+from prefect_wfexec.engine.approvals.rules import Rules
+from prefect_wfexec.engine.approvals.verifying import LONGEST_NAME_CHARACTERS, Given, judge, text_from_outside
 from prefect_wfexec.journal.facts import ENGINE, Actor, Fact, Kind, canonical_json
 from prefect_wfexec.journal.fold import fold_facts
 from prefect_wfexec.journal.state import Decision, ExecutionState, Gate, Request
-from prefect_wfexec.runtime.ansi import strip_ansi
 from prefect_wfexec.status import StepStatus
 
-DECISIONS = frozenset({"approve", "reject"})
 LONGEST_SUBJECT_CHARACTERS = 16_000
-LONGEST_COMMENT_CHARACTERS = 4_000
-LONGEST_NAME_CHARACTERS = 200
 EXPIRED = "expired"
 UNDECIDED = "undecided"
 """The error type of a gate that expired with `on_expire: fail`: the step failed, nobody said no."""
+OWN_FIELDS = frozenset({"decision", "approver", "code", "comment"})
+"""The fields that every form has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a gate is opened with.
+
+    Attributes:
+        step: The gate's step.
+        generation: How many gates the step had before, plus one.
+        subject: What is decided on, in clear; only a digest of it is kept.
+        shown: The step's `with`, masked.
+        rules: Who may decide, and how.
+        covered_by: The generation whose approval covers this, if one does.
+        news: What is new since an earlier approval, where none covers this.
+    """
+
+    step: str
+    generation: int
+    subject: JSON
+    shown: Mapping[str, JSON]
+    rules: Rules
+    covered_by: int | None = None
+    news: tuple[str, ...] = ()
+
+    def fact(self, now: datetime) -> Fact:
+        """The fact that opens the gate."""
+        rules = self.rules
+        data: dict[str, JSON] = {
+            "step": self.step,
+            "generation": self.generation,
+            "message": self.shown.get("message") or "",
+            "subject_digest": subject_digest(self.subject),
+            "subject": _shown_subject(self.shown.get("subject")),
+            "quorum": rules.quorum,
+            "approvers": list(rules.approvers),
+            "is_governed": rules.is_governed,
+            "allow_self": rules.allow_self,
+            "expires": (now + timedelta(seconds=rules.expires)).isoformat() if rules.expires else None,
+            "on_expire": rules.on_expire,
+            "fields": self.shown.get("fields"),
+            "hold": rules.hold,
+            "notify": [dict(one) for one in rules.notify],
+            "reuse": rules.reuse,
+            "news": list(self.news),
+            "covered_by": self.covered_by,
+        }
+        return Fact(
+            Kind.APPROVAL_OPENED, {key: value for key, value in data.items() if value not in (None, [], {})}, time=now
+        )
 
 
 def subject_digest(subject: JSON) -> str:
@@ -28,49 +80,26 @@ def subject_digest(subject: JSON) -> str:
     return hashlib.sha256(canonical_json(subject).encode()).hexdigest()
 
 
-def opening(
-    step_id: str, generation: int, inputs: Mapping[str, JSON], shown: Mapping[str, JSON], now: datetime
-) -> Fact:
-    """The fact that opens a gate.
-
-    Args:
-        step_id: The gate's step.
-        generation: How many gates the step had before, plus one.
-        inputs: The step's `with`, rendered, in clear; only a digest of its subject is kept.
-        shown: The same, masked.
-        now: The time.
-    """
-    expires = inputs.get("expires")
-    data: dict[str, JSON] = {
-        "step": step_id,
-        "generation": generation,
-        "message": shown.get("message") or "",
-        "subject_digest": subject_digest(inputs.get("subject")),
-        "subject": _shown_subject(shown.get("subject")),
-        "quorum": inputs.get("quorum") or 1,
-        "approvers": list(inputs.get("approvers") or ()),
-        "expires": (now + timedelta(seconds=expires)).isoformat() if expires else None,
-        "on_expire": inputs.get("on_expire") or "reject",
-    }
-    return Fact(Kind.APPROVAL_OPENED, data, time=now)
-
-
-def gate_facts(state: ExecutionState, now: datetime, answers: Iterable[Answer] = ()) -> list[Fact]:
+def gate_facts(state: ExecutionState, now: datetime, codes: CodeBook, answers: Iterable[Answer] = ()) -> list[Fact]:
     """The facts that follow for the gates: requests and forms decided or refused, gates closed."""
     facts: list[Fact] = []
-    for answer in answers:
-        found = _of_form(answer, state, now)
-        facts += found
-        state = fold_facts(found, state, 0)
-    for request in state.requests.values():
-        found = _answer(request, state, now)
-        facts += found
-        state = fold_facts(found, state, 0)
     for gate in state.open_gates:
-        found = _closing(gate, state, now)
-        facts += found
-        state = fold_facts(found, state, 0)
+        if gate.covered_by is not None:
+            state = _added(_closing(gate, state, now), facts, state)
+    for answer in sorted(answers, key=lambda answer: answer.values.get("decision") != "reject"):
+        state = _added(_of_form(answer, state, codes, now), facts, state)
+        state = _added(_closings(state, now), facts, state)
+    # A no comes first where both are there: it is the safe one.
+    for request in sorted(state.requests.values(), key=lambda request: request.data.get("decision") != "reject"):
+        state = _added(_of_request(request, state, codes, now), facts, state)
+        state = _added(_closings(state, now), facts, state)
+    _added(_closings(state, now), facts, state)
     return facts
+
+
+def _added(found: list[Fact], facts: list[Fact], state: ExecutionState) -> ExecutionState:
+    facts += found
+    return fold_facts(found, state, 0)
 
 
 def next_expiry(state: ExecutionState) -> datetime | None:
@@ -78,92 +107,105 @@ def next_expiry(state: ExecutionState) -> datetime | None:
     return min((gate.expires for gate in state.open_gates if gate.expires), default=None)
 
 
-def _of_form(answer: Answer, state: ExecutionState, now: datetime) -> list[Fact]:
+def missing_approvals(gate: Gate) -> int:
+    """How many different people have yet to approve."""
+    return max(0, gate.quorum - len({person_key(found.by.name) for found in gate.approvals}))
+
+
+def _of_form(answer: Answer, state: ExecutionState, codes: CodeBook, now: datetime) -> list[Fact]:
     """What comes of a form somebody filled in; nothing when its gate has moved on."""
     gate = state.open_gate(answer.step)
     if gate is None or form_base(gate) != answer.form:
         return []
-    name, comment = _text(answer.values.get("approver")).strip(), _text(answer.values.get("comment")).strip()
-    data = {"step": gate.step, "generation": gate.generation, "form": answer.form, "channel": "prefect"}
-    decision = answer.values.get("decision")
-    problem = _content_problem(decision, comment, name) or _expiry_problem(gate, now)
-    if not problem and decision == "reject" and not comment:
-        problem = "a rejection needs a comment"
-    if problem:
-        return [Fact(Kind.REFUSED, {**data, "reason": problem, "by": name[:LONGEST_NAME_CHARACTERS]}, time=now)]
-    decided = {**data, "decision": decision, "comment": comment, "subject_digest": gate.subject_digest}
-    return [Fact(Kind.DECIDED, decided, actor=Actor(name or "unknown"), time=now)]
+    values = answer.values
+    given = Given(
+        place={"step": gate.step, "generation": gate.generation, "form": answer.form, "channel": "prefect"},
+        decision=values.get("decision"),
+        by=text_from_outside(values.get("approver")).strip(),
+        comment=text_from_outside(values.get("comment")).strip(),
+        fields={name: value for name, value in values.items() if name not in OWN_FIELDS},
+        at=now,
+        typed_code=text_from_outside(values.get("code")).strip(),
+        wants_reason=True,
+    )
+    return [judge(given, gate, state, codes, now)]
 
 
-def _answer(request: Request, state: ExecutionState, now: datetime) -> list[Fact]:
-    step_id = _text(request.data.get("step"))
-    gate = state.open_gate(step_id)
-    problem = _problem(request, gate)
-    if gate is None or problem:
-        return [_refusal(request, problem or f"no gate '{step_id}' is open", now)]
-    data = {
-        "step": step_id,
-        "generation": gate.generation,
-        "decision": request.data["decision"],
-        "comment": _text(request.data.get("comment")),
-        "subject_digest": gate.subject_digest,
-        "request": request.id,
-    }
-    return [Fact(Kind.DECIDED, data, actor=Actor(_text(request.actor.name) or "unknown"), time=now)]
-
-
-def _problem(request: Request, gate: Gate | None) -> str:
-    """Why a request can't count as a decision on this gate; empty when it can. Anyone may have written it."""
+def _of_request(request: Request, state: ExecutionState, codes: CodeBook, now: datetime) -> list[Fact]:
     data = request.data
     if request.what == "cancel":
-        return "the run is being cancelled already"
+        return [_refusal(request, "the run is being cancelled already", now)]
     if request.what != "decision":
-        return f"this version can't do '{_text(request.what)[:100]}'"
-    problem = _content_problem(data.get("decision"), _text(data.get("comment")), _text(request.actor.name))
-    if problem or gate is None:
-        return problem
+        return [_refusal(request, f"this version can't do '{text_from_outside(request.what)[:100]}'", now)]
+    step_id = text_from_outside(data.get("step"))
+    gate = state.open_gate(step_id)
+    if gate is None:
+        over = next((one for one in reversed(state.gates) if one.step == step_id), None)
+        words = f"gate '{over.step}' is {over.outcome} already" if over else f"no gate '{step_id[:100]}' is open"
+        return [_refusal(request, words, now)]
     if data.get("generation") not in (None, gate.generation):
-        return "the decision is about an earlier gate of this step"
+        return [_refusal(request, "the decision is about an earlier gate of this step", now)]
     if data.get("subject_digest") not in (None, "", gate.subject_digest):
-        return "the decision is about another subject than the gate's"
-    return _expiry_problem(gate, request.at)
-
-
-def _content_problem(decision: JSON, comment: str, name: str) -> str:
-    if decision not in tuple(DECISIONS):
-        return "a decision is approve or reject"
-    if len(comment) > LONGEST_COMMENT_CHARACTERS:
-        return f"the comment is longer than {LONGEST_COMMENT_CHARACTERS} characters"
-    return (
-        f"the name is longer than {LONGEST_NAME_CHARACTERS} characters" if len(name) > LONGEST_NAME_CHARACTERS else ""
+        return [_refusal(request, "the decision is about another subject than the gate's", now)]
+    fields = data.get("fields")
+    proof = data.get("proof")
+    given = Given(
+        place={"step": gate.step, "generation": gate.generation, "request": request.id},
+        decision=data.get("decision"),
+        by=text_from_outside(request.actor.name),
+        comment=text_from_outside(data.get("comment")),
+        fields=fields if isinstance(fields, dict) else {},
+        at=request.at,
+        proof=proof if isinstance(proof, str) else "",
+        proven=proven_content(data, request.actor.name),
     )
+    return [judge(given, gate, state, codes, now)]
 
 
-def _expiry_problem(gate: Gate, at: datetime) -> str:
-    return "the gate had expired" if gate.expires and gate.expires <= at else ""
+def proven_content(data: Mapping[str, JSON], by: str) -> dict[str, JSON]:
+    """What the proof of a code is about: all of a request but the proof."""
+    return {"by": by, **{key: value for key, value in data.items() if key != "proof"}}
 
 
-def _text(value: JSON) -> str:
-    """A text from outside as Prefect, its database and a terminal can take it; what is no text counts as none."""
-    if not isinstance(value, str):
-        return ""
-    return strip_ansi(value).encode("utf-8", "replace").decode("utf-8")
+def _closings(state: ExecutionState, now: datetime) -> list[Fact]:
+    facts: list[Fact] = []
+    for gate in state.open_gates:
+        found = _closing(gate, state, now)
+        facts += found
+        state = fold_facts(found, state, 0)
+    return facts
 
 
 def _closing(gate: Gate, state: ExecutionState, now: datetime) -> list[Fact]:
+    if gate.covered_by is not None:
+        return _covered(gate, state, now)
     rejected = next((found for found in gate.decisions if found.decision == "reject"), None)
     if rejected is not None:
         reason = f"rejected by {rejected.by.name}" + (f": {rejected.comment}" if rejected.comment else "")
-        return _close(gate, state, now, "rejected", StepStatus.FAILED, reason, rejected)
-    approvals = [found for found in gate.decisions if found.decision == "approve"]
-    if len({found.by.name for found in approvals}) >= gate.quorum:
-        return _close(gate, state, now, "approved", StepStatus.SUCCESS, "", approvals[-1])
+        return _close(gate, state, now, "rejected", StepStatus.FAILED, reason, (rejected,))
+    if not missing_approvals(gate):
+        return _close(gate, state, now, "approved", StepStatus.SUCCESS, "", gate.approvals)
     if state.cancel is not None:
-        return _close(gate, state, now, "cancelled", StepStatus.CANCELLED, "the run was cancelled", None)
+        return _close(gate, state, now, "cancelled", StepStatus.CANCELLED, "the run was cancelled")
     if gate.expires is not None and gate.expires <= now:
-        reason = f"nobody decided until {gate.expires.isoformat(timespec='seconds')}"
-        return _close(gate, state, now, EXPIRED, StepStatus.FAILED, reason, None)
+        return _expired(gate, state, now)
     return []
+
+
+def _covered(gate: Gate, state: ExecutionState, now: datetime) -> list[Fact]:
+    earlier = [one for one in state.gates if (one.step, one.generation) == (gate.step, gate.covered_by)]
+    approvals = earlier[0].approvals if earlier else ()
+    reason = f"covered by the approval of {_names(approvals)}" if approvals else "covered by an earlier approval"
+    return _close(gate, state, now, "approved", StepStatus.SUCCESS, reason, approvals)
+
+
+def _expired(gate: Gate, state: ExecutionState, now: datetime) -> list[Fact]:
+    until = gate.expires.isoformat(timespec="seconds") if gate.expires else ""
+    reason = f"nobody decided until {until}" if not gate.approvals else f"too few had approved by {until}"
+    if gate.on_expire != "cancel":
+        return _close(gate, state, now, EXPIRED, StepStatus.FAILED, reason)
+    cancel = Fact(Kind.REQUESTED, {"what": "cancel", "reason": f"gate '{gate.step}': {reason}"}, time=now)
+    return [*_close(gate, state, now, EXPIRED, StepStatus.CANCELLED, reason), cancel]
 
 
 def _close(
@@ -173,7 +215,7 @@ def _close(
     outcome: str,
     status: StepStatus,
     reason: str,
-    decision: Decision | None,
+    decisions: tuple[Decision, ...] = (),
 ) -> list[Fact]:
     step = state.step(gate.step)
     closed = {"step": gate.step, "generation": gate.generation, "outcome": outcome, "reason": reason}
@@ -188,22 +230,30 @@ def _close(
         finished["error"] = {"type": kind, "message": reason, "exit_code": None, "tail": ""}
     if status is StepStatus.CANCELLED:
         finished["reason"] = reason
-    if decision is not None:
-        finished["outputs"] = {
-            "decision": decision.decision,
-            "by": decision.by.name,
-            "comment": decision.comment,
-        }
-        word = "Approved" if decision.decision == "approve" else "Rejected"
-        finished["summary"] = f"{word} by {decision.by.name}"
+    if decisions:
+        finished["outputs"] = _outputs(decisions)
+        word = "Approved" if outcome == "approved" else "Rejected"
+        finished["summary"] = f"{word} by {_names(decisions)}" + (f", {reason}" if gate.covered_by else "")
+    actor: Actor = decisions[-1].by if decisions and not gate.covered_by else ENGINE
     return [
-        Fact(Kind.APPROVAL_CLOSED, closed, actor=decision.by if decision else ENGINE, time=now),
+        Fact(Kind.APPROVAL_CLOSED, closed, actor=actor, time=now),
         Fact(Kind.STEP_FINISHED, finished, time=now),
     ]
 
 
+def _outputs(decisions: tuple[Decision, ...]) -> dict[str, JSON]:
+    last = decisions[-1]
+    fields = {name: value for one in decisions for name, value in one.fields.items()}
+    return {**fields, "decision": last.decision, "by": last.by.name, "comment": last.comment}
+
+
+def _names(decisions: tuple[Decision, ...]) -> str:
+    names = list(dict.fromkeys(found.by.name for found in decisions))
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
 def _refusal(request: Request, reason: str, now: datetime) -> Fact:
-    by = _text(request.actor.name)[:LONGEST_NAME_CHARACTERS]
+    by = text_from_outside(request.actor.name)[:LONGEST_NAME_CHARACTERS]
     return Fact(Kind.REFUSED, {"request": request.id, "reason": reason, "by": by}, time=now)
 
 

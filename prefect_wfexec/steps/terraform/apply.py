@@ -1,6 +1,7 @@
 """terraform.apply: apply exactly the plan that was saved, once."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from prefect_wfexec.steps.terraform.planfile import read_facts_of, write_private
 from prefect_wfexec.steps.terraform.session import Session
 from prefect_wfexec.steps.terraform.summaries import done_summary
 
+LINEAGE_CLAIM = "lineage:"
 KILLED_NOTE = (
     "what it was changing may exist without standing in the state, and a state lock may be left: look at both before "
     "anything runs again"
@@ -48,9 +50,27 @@ class Apply(StepType):
         # Only now: a claim that stands makes a second run impossible, and nothing so far has touched the state.
         await context.claim(reference.plan.sha256)
         argv = session.lines.apply(saved, reference.lock_timeout)
-        finished = await run_changing(context, session, argv, "apply")
+        try:
+            finished = await run_changing(context, session, argv, "apply")
+        except StepFailed:
+            await _claim_new_state(context, session, reference)
+            raise
+        await _claim_new_state(context, session, reference)
         counts = finished.counts.get("apply", finished.done)
         return await _result(context, session, counts)
+
+
+async def _claim_new_state(context: StepContext, session: Session, reference: PlanReference) -> None:
+    """Put the lineage of the state on record that this apply made: an approval for a new state holds for that one.
+
+    When it can't be read a retry asks again, no more.
+    """
+    if reference.lineage:
+        return
+    with contextlib.suppress(StepFailed, ValueError, TypeError, KeyError):
+        read = await session.run(session.lines.state_pull(), show="nothing", is_captured=True)
+        if read.exit_code == 0 and read.output.strip():
+            await context.claim(f"{LINEAGE_CLAIM}{json.loads(read.output)['lineage']}")
 
 
 def read_reference(plan: object) -> PlanReference:

@@ -85,6 +85,9 @@ class CommandLines:
     def output(self) -> list[str]:
         return self._make("output", json=_flag(), no_color=_flag())
 
+    def state_pull(self) -> list[str]:
+        return [*self._make("state"), "pull"]
+
     def _make(self, command: str, *arguments: str, **options: Any) -> list[str]:
         from python_terraform import Terraform
 

@@ -41,7 +41,7 @@ if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         if "wiped" in sys.argv:
-            os.execve("/bin/sleep", ["sleep", "1000.125"], {})
+            os.execve("/bin/sleep", ["sleep", sys.argv[-1]], {})
         time.sleep(1000)
     os._exit(0)
 os.wait()

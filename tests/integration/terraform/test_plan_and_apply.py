@@ -49,7 +49,9 @@ async def test_life_of_a_configuration(desk: Desk) -> None:
     assert applied.outputs["counts"] == {"add": 4, "change": 0, "destroy": 0}
     assert applied.summary == "4 added"
     assert applied.outputs["values"] == {"size": 1, "zones": ["a b", "c/d"]}
-    assert desk.claims == [planned.outputs["plan"]["plan"]["sha256"]]
+    sha256, lineage = desk.claims
+    assert sha256 == planned.outputs["plan"]["plan"]["sha256"]
+    assert lineage.startswith("lineage:")
 
     again = await desk.run("terraform.plan", dir="infra")
     assert again.outputs["has_changes"] is False

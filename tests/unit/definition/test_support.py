@@ -18,13 +18,6 @@ def found(language: Language, text: str) -> list[str]:
         ("steps: [{id: a, run: x, matrix: {r: [1]}}]", "matrix"),
         ("steps: [{id: a, run: x, on_failure: ask}]", "on_failure: ask"),
         ("steps: [{id: a, uses: deploy.later}]", "deploy.later"),
-        ("steps: [{id: a, uses: approval, with: {approvers: [jane]}}]", "named people"),
-        ("steps: [{id: a, uses: approval, with: {quorum: 2}}]", "several people"),
-        ("steps: [{id: a, uses: approval, with: {quorum: '${{ 1 }}'}}]", "several people"),
-        ("steps: [{id: a, uses: approval, with: {policy: p}}]", "policy"),
-        ("steps: [{id: a, uses: approval, with: {notify: [x]}}]", "notification"),
-        ("steps: [{id: a, uses: approval, with: {allow_self: true}}]", "who may approve"),
-        ("steps: [{id: a, uses: approval, with: {fields: {reason: {type: string}}}}]", "fields"),
     ],
 )
 def test_each_is_named(language: Language, text: str, words: str) -> None:

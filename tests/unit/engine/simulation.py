@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.engine.approvals import gates
+from prefect_wfexec.engine.approvals.codes import CodeBook
+from prefect_wfexec.engine.approvals.rules import rules_of
 from prefect_wfexec.engine.closing import closing_fact
 from prefect_wfexec.engine.decide import Decider, whole_steps
 from prefect_wfexec.engine.fencing import foreign_claims
@@ -19,6 +21,7 @@ from tests.unit.engine.oracle import check_start
 from tests.unit.engine.support import RUN_INFO
 from tests.unit.journal.support import START, entry
 
+CODES = CodeBook(b"a key", "a run")
 FACTS_AN_ENTRY = 3
 """Small, so that what follows from one moment is cut in the most awkward places."""
 
@@ -104,7 +107,9 @@ class Simulation:
             is_running = self.state.step(step.id).status is StepStatus.RUNNING
             if step.uses == "approval" and is_running and not self.is_waiting_for_older():
                 generation = 1 + sum(gate.step == step.id for gate in self.state.gates)
-                self.append([gates.opening(step.id, generation, dict(step.with_), dict(step.with_), self.now)])
+                rules = rules_of(step.with_, is_protected=False)
+                opening = gates.Opening(step.id, generation, step.with_.get("subject"), step.with_, rules)
+                self.append([opening.fact(self.now)])
                 found = True
         return found
 
@@ -113,7 +118,7 @@ class Simulation:
         if self.state.closed is not None or self.is_waiting_for_older():
             return False
         process = self.current
-        found = gates.gate_facts(self.state, self.now)
+        found = gates.gate_facts(self.state, self.now, CODES)
         after = fold_facts(found, self.state, 0)
         ended = {str(fact.data["step"]) for fact in found if fact.kind is Kind.STEP_FINISHED}
         changed = None if process.changed is None else process.changed | ended

@@ -54,6 +54,7 @@ class Lent:
     masker: Masker = field(default_factory=Masker)
     blobs: Any = field(default_factory=MemoryBlobs)
     digest_key: bytes = b"key"
+    is_protected: bool = False
 
     @property
     def commands(self) -> Commands:

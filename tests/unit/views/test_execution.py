@@ -59,7 +59,7 @@ STEP_KEYS = [
     "outputs",
     "needs",
 ]
-GATE_KEYS = ["step", "generation", "status", "subject_digest", "quorum", "approvers", "expires", "decisions"]
+GATE_KEYS = ["step", "generation", "status", "subject_digest", "quorum", "approvers", "expires", "decisions", "notices"]
 WORKFLOW = workflow(step("plan", name="Plan", uses="terraform.plan"), step("gate", "plan", uses="approval"))
 TRIGGER = {"type": "github", "id": "push", "text": "Git Push (main @ abc1234)", "commit": "abc1234"}
 FACTS = (

@@ -1,0 +1,121 @@
+"""Which messages about a gate are due: worked out from what was sent so far. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from prefect_wfexec.definition.notify import is_mail_address
+from prefect_wfexec.engine.approvals.codes import code_round
+from prefect_wfexec.engine.approvals.people import find_person, person_key
+from prefect_wfexec.journal.state import ExecutionState, Gate
+
+Kind = Literal["asked", "reminder", "changed"]
+Channel = Literal["slack", "mail"]
+LONGEST_LEAD = timedelta(hours=1)
+LEAD_SHARE = 0.25
+"""A reminder comes an hour before a gate expires, or when a quarter of its time is left, if that is less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One message to send.
+
+    Attributes:
+        key: What tells it from every other message about the gate.
+        step: The gate's step.
+        generation: The gate's generation.
+        kind: A decision is wanted, time runs out, or an earlier message is to be changed.
+        channel: How it is sent.
+        to: A Slack channel, or a mail address.
+        block: The block to send with.
+        person: The approver it is for, whose codes stand in it; empty for anybody else.
+        place: Where the earlier message is, for one that is to be changed.
+    """
+
+    key: str
+    step: str
+    generation: int
+    kind: Kind
+    channel: Channel
+    to: str
+    block: str
+    person: str = ""
+    place: tuple[tuple[str, str], ...] = ()
+
+
+def due_notices(state: ExecutionState, now: datetime) -> list[Due]:
+    """What is to be sent about the gates of a run."""
+    found: list[Due] = []
+    for gate in state.gates:
+        if gate.notify and gate.covered_by is None:
+            found += [due for due in _of(gate, now) if due.key not in gate.notices]
+    return found
+
+
+def next_reminder(state: ExecutionState, now: datetime) -> datetime | None:
+    """When the next reminder will be due, None when none will."""
+    moments = [reminder_moment(gate) for gate in state.open_gates if gate.notify]
+    return min((moment for moment in moments if moment is not None and moment > now), default=None)
+
+
+def reminder_moment(gate: Gate) -> datetime | None:
+    """When who has not decided is reminded; None for a gate that does not expire."""
+    if gate.expires is None:
+        return None
+    return gate.expires - min(LONGEST_LEAD, (gate.expires - gate.opened) * LEAD_SHARE)
+
+
+def _of(gate: Gate, now: datetime) -> Iterator[Due]:
+    for channel, block in _slack_channels(gate):
+        first = gate.notices.get(f"asked:slack:{channel}")
+        if gate.is_open:
+            yield _due(gate, f"asked:slack:{channel}", "asked", "slack", channel, block)
+        if first is not None and first.place:
+            place = tuple(sorted((str(name), str(value)) for name, value in first.place.items()))
+            if gate.decisions or not gate.is_open:
+                word = gate.outcome or f"{len(gate.decisions)}"
+                key = f"changed:slack:{channel}:{word}"
+                yield Due(key, gate.step, gate.generation, "changed", "slack", channel, block, place=place)
+    if not gate.is_open:
+        return
+    moment = reminder_moment(gate)
+    is_late = moment is not None and moment <= now
+    for address, block, person in _mailboxes(gate):
+        suffix = f":{code_round(gate, person)}" if person else ""
+        yield _due(gate, f"asked:mail:{address}{suffix}", "asked", "mail", address, block, person)
+        if is_late and (person or not gate.is_governed):
+            yield _due(gate, f"reminder:mail:{address}", "reminder", "mail", address, block, person)
+    for channel, block in _slack_channels(gate) if is_late else ():
+        yield _due(gate, f"reminder:slack:{channel}", "reminder", "slack", channel, block)
+
+
+def _due(gate: Gate, key: str, kind: Kind, channel: Channel, to: str, block: str, person: str = "") -> Due:
+    return Due(key, gate.step, gate.generation, kind, channel, to, block, person)
+
+
+def _slack_channels(gate: Gate) -> list[tuple[str, str]]:
+    found: dict[str, str] = {}
+    for one in gate.notify:
+        if one.get("slack"):
+            found.setdefault(str(one["slack"]), str(one.get("block") or "slack"))
+    return list(found.items())
+
+
+def _mailboxes(gate: Gate) -> list[tuple[str, str, str]]:
+    """(address, block, approver): those whom the rules name, and every approver named by an address."""
+    mails: list[dict[str, Any]] = [dict(one) for one in gate.notify if one.get("mail")]
+    if not mails:
+        return []
+    block = str(mails[0].get("block") or "mail")
+    given = {person_key(found.by.name) for found in gate.decisions}
+    found: dict[str, tuple[str, str, str]] = {}
+    for one in mails:
+        for address in one["mail"]:
+            person = find_person(str(address), gate.approvers) or ""
+            found.setdefault(person_key(str(address)), (str(address), str(one.get("block") or "mail"), person))
+    for person in gate.approvers:
+        if is_mail_address(person):
+            found.setdefault(person_key(person), (person, block, person))
+    # Who has decided needs no code any more, unless it is to take a decision back.
+    return [one for key, one in found.items() if key not in given]
