@@ -5,7 +5,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
-from prefect_wfexec.cli.output import DONE, exit_code_of_run, say, say_json
+from prefect_wfexec.cli.output import DONE, exit_code_of_run, note, say, say_json
 from prefect_wfexec.cli.watching import make_watcher
 from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.views.execution import Execution
@@ -53,7 +53,10 @@ async def seen(client: "PrefectClient", flow_run: "FlowRun", arguments: argparse
     """The run as it is, or, with --follow, as it is when it has ended."""
     if arguments.follow:
         return await _follow(client, flow_run, to_standard_error=arguments.json)
-    return await load_execution(client, flow_run, await read_journal(client, flow_run))
+    journal = await read_journal(client, flow_run)
+    if journal.is_unchecked:
+        note("signatures were not checked: this process does not have the key of the run's engine")
+    return await load_execution(client, flow_run, journal)
 
 
 async def _follow(client: "PrefectClient", flow_run: "FlowRun", *, to_standard_error: bool) -> Execution:

@@ -192,14 +192,14 @@ class Engine:
         while True:
             await self._advance()
             state = self._journal.state
-            if state.gates:
-                self._notices.look(self._run.workflow)
+            self._notices.look(self._run.workflow)
             if not fencing.is_current(state, self.id):
                 await self._give_way()
             elif self._run.decider.is_over(state):
                 await self._close()
                 return
             await self._wait()
+            self._notices.look(self._run.workflow)
             is_busy = bool(self._work.names) or self._work.has_news or self._notices.is_busy
             if await self._desk.may_leave(self._run.workflow, is_busy=is_busy):
                 raise fencing.Suspended("the run waits for a decision and needs no process until then")

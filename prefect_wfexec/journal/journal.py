@@ -82,6 +82,11 @@ class Journal:
         """Whether it was signed, and never with the key it is read with: whoever reads it so sees nothing in it."""
         return any(entry.signed for entry in self.entries) and not any(entry.keyed for entry in self.entries)
 
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether it is signed and this process has no key to check that with: forged entries look like true ones."""
+        return self.keys is None and any(entry.signed for entry in self.entries)
+
     async def catch_up(self) -> int:
         """Read and fold what is new; how many entries that were.
 

@@ -154,6 +154,10 @@ class Api:
         response.raise_for_status()
         return response.json()
 
+    async def delete(self, path: str) -> None:
+        """Delete what is there, if anything is."""
+        await self._client.delete(path)
+
     async def start(self, deployment: str, **parameters: Any) -> UUID:
         """Run a deployment, as *Quick run* does."""
         flow, _, name = deployment.partition("/")

@@ -64,6 +64,8 @@ class NoticeDesk:
 
     def look(self, workflow: Workflow) -> None:
         """Send what is due by now."""
+        if not self._journal.state.gates:
+            return
         if not self.is_busy and due_notices(self._journal.state, utc_now()):
             self._task = asyncio.create_task(self._send_all(workflow), name="wfexec-notices")
 

@@ -93,7 +93,7 @@ async def test_retry_runs_again_only_what_failed_and_plans_anew(site: Site) -> N
             assert "local-exec" in run["state"]["message"]
             (site.folder / "fails").unlink()
             await api.retry(run_id)
-            await approve(api, run_id)
+            # What is left to do was approved: nobody is asked again.
             await api.until_named(run_id, "Succeeded")
             tasks = await api.task_runs(run_id)
     view = Wfexec(site.server.environment, site.folder).json("show", str(run_id))
@@ -107,11 +107,36 @@ async def test_retry_runs_again_only_what_failed_and_plans_anew(site: Site) -> N
         "after": 1,
         "tell": 2,
     }
-    assert [gate["generation"] for gate in view["gates"]] == [1, 2]
+    assert [(gate["generation"], len(gate["decisions"])) for gate in view["gates"]] == [(1, 1), (2, 0)]
+    assert steps["approval"]["summary"] == "Approved by jane, covered by the approval of jane"
     assert (lines(site, "before"), lines(site, "after"), lines(site, "told")) == (["x"], ["x"], ["Failed", "Succeeded"])
     assert sorted(tasks) == sorted(steps)
     assert len(view["outputs"]["ids"]) == 2
     assert view["duration_seconds"] <= view["elapsed_seconds"]
+
+
+async def test_a_retry_that_would_do_something_else_asks_again_and_says_what_is_new(site: Site) -> None:
+    site.write("fails", "")
+    async with api_of(site.server) as api:
+        with site.worker():
+            run_id = await api.start("applies/applies")
+            await approve(api, run_id)
+            await api.until_named(run_id, "Failed")
+            (site.folder / "fails").unlink()
+            configuration = site.folder / "infra" / "main.tf"
+            changed = configuration.read_text().replace('= "two"', '= "two and more"')
+            configuration.write_text(changed + 'resource "terraform_data" "three" {}\n')
+            await api.retry(run_id)
+            run = await api.until_named(run_id, "Approval Pending")
+            keys = run["state"]["state_details"]["run_input_keyset"]
+            schema = await api.get(f"/flow_runs/{run_id}/input/{keys['schema']}")
+            question = schema["properties"]["decision"]["description"]
+            assert "New since it was approved before" in question
+            assert "terraform_data.three was not to change" in question
+            assert "terraform_data.two has another value at /after/input" in question
+            assert "terraform_data.one" not in question.partition("New since")[2].partition("**")[0]
+            await approve(api, run_id)
+            await api.until_named(run_id, "Succeeded")
 
 
 async def test_retry_of_a_run_that_succeeded_changes_nothing(site: Site) -> None:
