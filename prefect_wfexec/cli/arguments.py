@@ -25,6 +25,9 @@ def make_parser() -> Parser:
     _running(commands)
     _looking(commands)
     _deciding(commands)
+    reconcile = commands.add_parser("reconcile", help="go on with suspended runs that have something to do")
+    reconcile.add_argument("--watch", action="store_true", help="look again every half minute")
+    _json(reconcile)
     doctor = commands.add_parser("doctor", help="check this machine and the Prefect API, each finding with its mend")
     _json(doctor)
     return parser

@@ -27,6 +27,7 @@ _MODULES = {
     "audit": "lists",
     "approve": "decide",
     "reject": "decide",
+    "reconcile": "reconcile",
     "doctor": "doctor",
 }
 """Where each command stands: imported when it is asked for, so that `validate` imports no Prefect."""

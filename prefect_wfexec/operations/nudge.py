@@ -21,13 +21,13 @@ async def nudge(client: "PrefectClient", run_id: UUID) -> None:
     from prefect.exceptions import PrefectException
 
     try:
-        if not await _wake(client, run_id):
+        if not await wake(client, run_id):
             await hint(client, run_id)
     except (httpx.HTTPError, PrefectException) as error:
         logger.warning("run %s could not be told that its journal grew: %s", run_id, error)
 
 
-async def _wake(client: "PrefectClient", run_id: UUID) -> bool:
+async def wake(client: "PrefectClient", run_id: UUID) -> bool:
     """Have Prefect start a process for a suspended run; whether it is one. Its engine reads the journal, no more."""
     from prefect.states import Scheduled
 

@@ -21,7 +21,7 @@ PAGE = 200
 async def load_approvals(client: "PrefectClient") -> list[dict[str, Any]]:
     """Every open gate of every run that goes on, oldest first."""
     rows = []
-    for flow_run in await _live_runs(client):
+    for flow_run in await live_runs(client):
         try:
             state = (await read_journal(client, flow_run)).state
         except EngineError:
@@ -31,7 +31,8 @@ async def load_approvals(client: "PrefectClient") -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: str(row["opened"]))
 
 
-async def _live_runs(client: "PrefectClient") -> list["FlowRun"]:
+async def live_runs(client: "PrefectClient") -> list["FlowRun"]:
+    """Every run that has not ended, as Prefect has it."""
     from prefect.client.schemas.filters import (
         FlowRunFilter,
         FlowRunFilterState,

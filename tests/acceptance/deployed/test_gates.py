@@ -111,3 +111,33 @@ async def test_a_decision_on_the_command_line_wakes_a_suspended_run(site: Site) 
             assert wfexec.json("approve", str(run_id))["outcome"] in {"requested", "approved"}
             await api.until_named(run_id, "Succeeded")
     assert (count(site, "before"), count(site, "after")) == (1, 1)
+
+
+@pytest.mark.parametrize(("on_expire", "status"), [("reject", "Approval Rejected"), ("cancel", "Terminated")])
+async def test_a_gate_expires_though_nobody_is_there(site: Site, on_expire: str, status: str) -> None:
+    site.workflow(
+        "expires",
+        f"""
+        version: 1
+        name: expires
+        steps:
+          - {{id: ask, uses: approval, with: {{expires: 5s, on_expire: {on_expire}}}}}
+          - {{id: after, run: "echo x >> $COUNTED/after", env: {{COUNTED: "{site.folder}"}}}}
+        """,
+    )
+    site.deploy()
+    wfexec = Wfexec(site.server.environment, site.folder)
+    async with api_of(site.server) as api:
+        with site.worker({"PREFECT_INTEGRATIONS_WFEXEC_HOLD": "0s"}):
+            run_id = await api.start("expires/expires")
+            run = await until_it_asks(api, run_id, suspended=True)
+            acts: list[dict[str, str]] = []
+            while not acts:
+                acts = [act for act in wfexec.json("reconcile") if act["run"] == run["name"]]
+            assert acts == [{"run": run["name"], "act": "resumed", "reason": "gate 'ask' has expired"}]
+            await api.until_named(run_id, status)
+    assert count(site, "after") == 0
+    view = wfexec.json("show", str(run_id))
+    assert (view["status"], view["gates"][0]["status"]) == (status, "expired")
+    late = wfexec.json("approve", str(run_id), code=2)
+    assert "expired already" in late["error"]["message"]

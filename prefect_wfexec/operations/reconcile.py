@@ -1,0 +1,62 @@
+"""Setting runs right that wait without a process: gates that expired, decisions and messages that are due."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from prefect_wfexec.engine.notices.due import due_notices
+from prefect_wfexec.errors import EngineError
+from prefect_wfexec.journal.facts import Actor, Fact, Kind, utc_now
+from prefect_wfexec.journal.state import ExecutionState
+from prefect_wfexec.operations.nudge import wake
+from prefect_wfexec.views.approvals import live_runs
+from prefect_wfexec.views.find import read_journal
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+
+RECONCILER = Actor("reconcile")
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One thing that was done for a run."""
+
+    run: str
+    act: str
+    reason: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {"run": self.run, "act": self.act, "reason": self.reason}
+
+
+async def reconcile(client: "PrefectClient") -> list[Act]:
+    """Have a process started for every suspended run that one has something to do for."""
+    acts = []
+    for flow_run in await live_runs(client):
+        try:
+            journal = await read_journal(client, flow_run)
+        except EngineError:
+            continue
+        reason = due(journal.state, utc_now())
+        if not reason or not await wake(client, flow_run.id):
+            continue
+        act = Act(flow_run.name, "resumed", reason)
+        if journal.keys is not None:
+            fact = Fact(Kind.RECONCILED, {"act": act.act, "reason": reason}, actor=RECONCILER)
+            await journal.append(lambda state, fact=fact: [] if state.closed else [fact])  # type: ignore[misc]
+        acts.append(act)
+    return acts
+
+
+def due(state: ExecutionState, now: datetime) -> str:
+    """What a process would have to do for a run that waits; empty when there is nothing."""
+    if state.closed is not None:
+        return ""
+    for gate in state.open_gates:
+        if gate.expires is not None and gate.expires <= now:
+            return f"gate '{gate.step}' has expired"
+    if state.requests or state.cancel is not None:
+        return "a request waits for its answer"
+    unsent = due_notices(state, now)
+    return f"a message about gate '{unsent[0].step}' is due" if unsent else ""
