@@ -88,6 +88,11 @@ def _looking(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _deciding(commands: "argparse._SubParsersAction[Parser]") -> None:
+    skip = _run_command(commands, "skip", "go on without a step that failed and is asked about")
+    skip.add_argument("--step", metavar="S", required=True, help="the step")
+    skip.add_argument("--reason", metavar="T", dest="comment", required=True, help="why")
+    skip.add_argument("--code", metavar="C", help="your personal code, where the gate asks for one")
+    skip.set_defaults(field=[])
     for name in ("approve", "reject"):
         decide = _run_command(commands, name, f"{name} what a run waits for")
         decide.add_argument("--step", metavar="S", help="which gate, when more than one is open")

@@ -22,6 +22,11 @@ async def reject(arguments: argparse.Namespace) -> int:
     return await _decide(arguments, "reject")
 
 
+async def skip(arguments: argparse.Namespace) -> int:
+    """Go on without a step that failed and waits for what becomes of it."""
+    return await _decide(arguments, "skip")
+
+
 async def _decide(arguments: argparse.Namespace, decision: Decision) -> int:
     user = local_user()
     fields = dict(_field(pair) for pair in arguments.field)

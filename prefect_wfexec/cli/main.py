@@ -27,6 +27,7 @@ _MODULES = {
     "audit": "lists",
     "approve": "decide",
     "reject": "decide",
+    "skip": "decide",
     "reconcile": "reconcile",
     "doctor": "doctor",
 }

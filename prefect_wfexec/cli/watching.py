@@ -38,7 +38,7 @@ class Watcher:
         self.session = Session(on_facts=self._on_facts, on_log=self._on_log)
         self._yes = yes
         self._file = file
-        self._can_ask = can_ask and not yes
+        self._can_ask = can_ask
         self._is_read = True
         self._one_question = asyncio.Lock()
         self._state = ExecutionState()
@@ -100,10 +100,9 @@ class Watcher:
         words = " ".join(part for part in (status.icon, step.name, status.value, seconds) if part)
         line = _first_line(result_line(current, status))
         self.write(f"{words}: {line}" if line else words)
-        if fact.kind is Kind.APPROVAL_OPENED and not (self._yes or self._can_ask) and state.opened is not None:
-            self.write(
-                f"decide with `wfexec approve {state.opened.run_name}` or `wfexec reject {state.opened.run_name}`"
-            )
+        gate = state.open_gate(step.id) if fact.kind is Kind.APPROVAL_OPENED else None
+        if gate is not None and not (self._says_yes_to(gate) or self._can_ask) and state.opened is not None:
+            self.write(_how_to_decide(gate, state.opened.run_name))
 
     def _on_log(self, step: str, _stream: str, text: str) -> None:
         for line in split_lines(strip_ansi(text)):
@@ -115,14 +114,16 @@ class Watcher:
         }
         for key in [key for key in self._asking if key not in open_now]:
             self._asking.pop(key).cancel()
-        if not (self._yes or self._can_ask):
-            return
         for key, gate in open_now.items():
-            if key not in self._asking:
+            if key not in self._asking and (self._says_yes_to(gate) or self._can_ask):
                 self._asking[key] = asyncio.get_running_loop().create_task(self._answer(gate))
 
+    def _says_yes_to(self, gate: Gate) -> bool:
+        """Whether a gate is approved at once; what becomes of a step that failed is never decided in advance."""
+        return self._yes and "approve" in gate.choices
+
     async def _answer(self, gate: Gate) -> None:
-        if self._yes:
+        if self._says_yes_to(gate):
             await self._decide(gate, Answer("approve", ""))
             return
         async with self._one_question:
@@ -154,6 +155,13 @@ class Watcher:
         except UsageError as error:
             self.write(error.message)
         self.session.wake()
+
+
+def _how_to_decide(gate: Gate, run: str) -> str:
+    if "approve" in gate.choices:
+        return f"decide with `wfexec approve {run}` or `wfexec reject {run}`"
+    skip = f", `wfexec skip {run} --step {gate.step} --reason …`" if "skip" in gate.choices else ""
+    return f"decide with `wfexec approve {run}` to retry{skip}, or `wfexec reject {run}` to abort"
 
 
 class LiveWatcher(Watcher):

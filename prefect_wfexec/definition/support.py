@@ -39,7 +39,6 @@ _WORKFLOW = (
 _STEP = (
     _StepRow(lambda step: step.matrix is not None, "a matrix", "write one step for each value"),
     _StepRow(lambda step: bool(step.environments), "a deployment to several environments", "write one step for each"),
-    _StepRow(lambda step: step.on_failure == "ask", "'on_failure: ask'", "use 'fail' or 'continue'"),
 )
 
 

@@ -169,8 +169,15 @@ class AtWork:
             "outputs_ref": finish.outputs.ref,
             "log": list(finish.log),
             "retry_at": retry_at.isoformat() if retry_at else None,
+            "asks": retry_at is None and state.cancel is None and _asks(ended),
         }
         return Fact(Kind.STEP_FINISHED, {key: value for key, value in data.items() if value}, time=ended.at)
+
+
+def _asks(ended: _Ended) -> bool:
+    """Whether what becomes of a step that failed is to be decided."""
+    is_gate = find_step_type(ended.step.uses).spec.is_gate
+    return ended.step.on_failure == "ask" and ended.finish.status is StepStatus.FAILED and not is_gate
 
 
 def _retry_at(ended: _Ended, tries: int) -> datetime | None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,10 @@ from prefect_wfexec.definition.model import JSON, Step, Workflow
 from prefect_wfexec.engine import fencing
 from prefect_wfexec.engine.approvals import gates
 from prefect_wfexec.engine.approvals.codes import CodeBook
+from prefect_wfexec.engine.approvals.failing import failing_facts, opening_after_failure
 from prefect_wfexec.engine.approvals.gate_desk import GateDesk
-from prefect_wfexec.engine.approvals.opening import prepare_gate
+from prefect_wfexec.engine.approvals.opening import policies_over, prepare_gate
+from prefect_wfexec.engine.approvals.rules import rules_of
 from prefect_wfexec.engine.at_work import AtWork
 from prefect_wfexec.engine.closing import closing_fact, outputs_page, stored_run_outputs
 from prefect_wfexec.engine.context import RunContext
@@ -148,6 +151,9 @@ class Engine:
         self._show_what_runs_again(state)
         for gate_step in self._unopened_gates(state):
             self._start(gate_step)
+        for current in state.steps.values():
+            if current.asks and state.open_gate(current.id) is None:
+                self._ask_about(entered.decider.outline.steps[current.id])
         await self._desk.look(self._run.workflow)
         await self._loop()
 
@@ -232,8 +238,12 @@ class Engine:
         after = fold_facts(own, state, 0)
         found = gates.gate_facts(after, now, self._codes, self._desk.answers)
         after = fold_facts(found, after, 0)
-        ended = {str(fact.data["step"]) for fact in (*own, *found) if fact.kind is Kind.STEP_FINISHED}
-        changed = None if self._changed is None else self._changed | ended
+        found += (failing := failing_facts(self._run.decider.outline, after, now))
+        after = fold_facts(failing, after, 0)
+        ends = {Kind.STEP_FINISHED, Kind.STEP_SKIPPED}
+        ended = {str(fact.data["step"]) for fact in (*own, *found) if fact.kind in ends}
+        is_reset = any(fact.kind is Kind.RESET for fact in found)
+        changed = None if self._changed is None or is_reset else self._changed | ended
         return whole_steps([*own, *found, *self._run.decider.next_facts(after, now, changed)], FACTS_AN_ENTRY)
 
     async def _wait(self) -> None:
@@ -291,6 +301,8 @@ class Engine:
                 self._start(self._step_of(fact))
             elif fact.kind is Kind.STEP_FINISHED:
                 self._settle(str(fact.data["step"]))
+                if fact.data.get("asks"):
+                    self._ask_about(self._step_of(fact))
                 if _attempt_of(fact) in begun or _is_gate(self._step_of(fact)):
                     self._show_task_run(str(fact.data["step"]))
             elif fact.kind is Kind.STEP_SKIPPED:
@@ -321,6 +333,29 @@ class Engine:
         else:
             scope = self._run.scopes.scope(state, {"with": dict(step.with_), "env": dict(step.env)})
             self._work.start(step, number, scope)
+
+    def _ask_about(self, step: Step) -> None:
+        number = self._journal.state.step(step.id).attempt
+        self._work.spawn(step, number, self._open_gate_after_failure(step, number))
+
+    async def _open_gate_after_failure(self, step: Step, number: int) -> None:
+        """Ask what becomes of a step that failed; the loop acts on the answer."""
+        outline, validation = self._run.decider.outline, self._journal.state.validation
+        over = policies_over({}, validation)
+        rules = rules_of({}, over, is_protected=validation is not None and validation.is_protected)
+
+        def decide(state: ExecutionState) -> list[Fact]:
+            asks = state.step(step.id).asks and state.open_gate(step.id) is None
+            if not asks or not fencing.is_current(state, self.id):
+                return []
+            return [opening_after_failure(outline, state, step, replace(rules, allow_self=True)).fact(utc_now())]
+
+        facts = await self._journal.append(decide)
+        if facts:
+            message = str(facts[0].data.get("message") or "")
+            write_task_run(step, self._flow_run.id, StepStatus.WAITING, message, number)
+        self._tell(facts)
+        self._wake.set()
 
     async def _open_gate(self, step: Step, number: int) -> None:
         """Open a gate; the loop closes it when it is decided."""

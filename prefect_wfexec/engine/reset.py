@@ -34,6 +34,14 @@ def reset_for_retry(outline: Outline, state: ExecutionState) -> dict[str, str]:
     return {step_id: found[step_id] for step_id in outline.in_order(found)}
 
 
+def reset_for_step(outline: Outline, state: ExecutionState, step_id: str) -> dict[str, str]:
+    """What runs again with one failed step of a run that goes on: the step, and a plan it has used with its gate."""
+    found = {step_id: "it failed"}
+    for other in _used_plans(outline, state, outline.steps[step_id]):
+        found.setdefault(other, f"'{step_id}' has used the plan")
+    return {one: found[one] for one in outline.in_order(found)}
+
+
 def _follows(outline: Outline, state: ExecutionState, step: Step, found: dict[str, str]) -> str:
     current = state.step(step.id)
     if step.when == "cancelled":

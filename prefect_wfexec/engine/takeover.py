@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,11 +31,20 @@ async def settle_dead_claims(engine: str, lent: Lending, outline: Outline) -> No
         if not is_current(state, engine):
             return []
         left = [claim for claim in foreign_claims(state, engine) if claim.id in logs]
-        return [_unknown(claim, lent.commands, logs[claim.id], again=claim.id in outline.repeatable) for claim in left]
+        facts = [_unknown(claim, lent.commands, logs[claim.id], again=claim.id in outline.repeatable) for claim in left]
+        return [_asking(fact, outline, state) for fact in facts]
 
     await lent.journal.append(decide)
     for claim in claims:
         lent.commands.trace(claim.id, claim.attempt).forget()
+
+
+def _asking(fact: Fact, outline: Outline, state: ExecutionState) -> Fact:
+    """The same, to be decided on by somebody where the step says so."""
+    step = outline.steps[str(fact.data["step"])]
+    if step.on_failure != "ask" or fact.data.get("retry_at") or state.cancel is not None:
+        return fact
+    return replace(fact, data={**fact.data, "asks": True})
 
 
 def _unknown(claim: StepState, commands: Commands, log: tuple[JSON, ...], *, again: bool) -> Fact:

@@ -107,11 +107,13 @@ async def _policies(workflow: Workflow, scope: Mapping[str, JSON]) -> dict[str, 
 
 def _require_rules(workflow: Workflow, environment: Environment, policies: Mapping[str, Mapping[str, JSON]]) -> None:
     """That somebody can open each gate whose rules are known by now; the others are checked when they open."""
-    for step in gates_of(workflow):
-        own = {key: step.with_[key] for key in ("approvers", "quorum", "expires", "policy") if key in step.with_}
+    asking = [step for step in workflow.steps if step.on_failure == "ask" and step not in gates_of(workflow)]
+    for step in (*gates_of(workflow), *asking):
+        with_ = {} if step in asking else step.with_
+        own = {key: with_[key] for key in ("approvers", "quorum", "expires", "policy") if key in with_}
         if is_deferred(own):
             continue
-        named = policies.get(str(step.with_.get("policy")))
+        named = policies.get(str(with_.get("policy")))
         over = [one for one in (environment.policy, named) if one is not None]
         try:
             rules_of(own, over, is_protected=environment.is_protected)

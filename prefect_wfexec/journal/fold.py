@@ -7,6 +7,7 @@ from typing import Any
 
 from prefect_wfexec.journal.facts import MISFITS, Entry, Fact, Kind
 from prefect_wfexec.journal.state import (
+    APPROVE_OR_REJECT,
     SKIP_CAUSES,
     Attempt,
     Closed,
@@ -137,6 +138,7 @@ def _step_started(state: ExecutionState, fact: Fact, _number: int) -> ExecutionS
         started=fact.time,
         ended=None,
         retry_at=None,
+        asks=False,
         summary="",
         reason="",
         fault=None,
@@ -156,15 +158,21 @@ def _step_finished(state: ExecutionState, fact: Fact, _number: int) -> Execution
     if not is_its_own or step.status.is_final or step.started is None:
         return state
     status = _final(data["status"])
+    if step.asks:
+        # Its attempt is known; what is new is that nothing more is asked about it.
+        settled = replace(step, status=status, ended=fact.time, asks=False, reason=str(data.get("reason") or ""))
+        return _with_step(state, settled)
+    asks = bool(data.get("asks"))
     fault = StepFault.from_json(data["error"]) if data.get("error") else None
     retry_at = _moment(data.get("retry_at"))
     attempt = Attempt(step.attempt, step.started, fact.time, status, fault, tuple(data.get("log") or ()))
     seconds = max(0.0, (fact.time - step.started).total_seconds())
     finished = replace(
         step,
-        status=StepStatus.WAITING if retry_at else status,
-        ended=None if retry_at else fact.time,
+        status=StepStatus.WAITING if retry_at or asks else status,
+        ended=None if retry_at or asks else fact.time,
         retry_at=retry_at,
+        asks=asks,
         summary=str(data.get("summary") or ""),
         reason=str(data.get("reason") or ""),
         skip_cause="optional" if status is StepStatus.SKIPPED else None,
@@ -189,6 +197,9 @@ def _step_skipped(state: ExecutionState, fact: Fact, _number: int) -> ExecutionS
         status=_final(fact.data.get("status", StepStatus.SKIPPED)),
         ended=fact.time,
         retry_at=None,
+        asks=False,
+        fault=None,
+        outputs=dict(fact.data.get("outputs") or {}),
         reason=str(fact.data.get("reason") or ""),
         skip_cause=cause,
     )
@@ -198,7 +209,7 @@ def _step_skipped(state: ExecutionState, fact: Fact, _number: int) -> ExecutionS
 def _approval_opened(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
     data = fact.data
     step = state.step(str(data["step"]))
-    if step.status is not StepStatus.RUNNING or state.open_gate(step.id):
+    if (step.status is not StepStatus.RUNNING and not step.asks) or state.open_gate(step.id):
         return state
     expire = data.get("on_expire")
     covered_by, hold = data.get("covered_by"), data.get("hold")
@@ -209,6 +220,7 @@ def _approval_opened(state: ExecutionState, fact: Fact, _number: int) -> Executi
         message=str(data.get("message") or ""),
         subject_digest=str(data.get("subject_digest") or ""),
         subject=data.get("subject"),
+        choices=tuple(str(one) for one in data.get("choices") or APPROVE_OR_REJECT),
         quorum=max(1, int(data.get("quorum") or 1)),
         approvers=tuple(str(name) for name in data.get("approvers") or ()),
         is_governed=bool(data.get("is_governed")),
@@ -258,7 +270,7 @@ def _approval_closed(state: ExecutionState, fact: Fact, _number: int) -> Executi
         return state
     closed = replace(gate, outcome=outcome, closed=fact.time, reason=str(data.get("reason") or ""))
     step = state.step(gate.step)
-    running = step if step.status.is_final else replace(step, status=StepStatus.RUNNING)
+    running = step if step.status.is_final or step.asks else replace(step, status=StepStatus.RUNNING)
     return _with_step(_with_gate(state, closed), running)
 
 
@@ -328,6 +340,8 @@ def _reset(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
         for step_id, step in state.steps.items()
     }
     failed = frozenset(step_id for step_id in state.failed if steps[step_id].status.is_final)
+    if fact.data.get("goes_on") and state.closed is None:
+        return replace(state, steps=steps, failed=failed, retries=state.retries | {request})
     open_again = replace(
         state,
         steps=steps,

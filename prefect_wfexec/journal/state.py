@@ -10,7 +10,6 @@ from prefect_wfexec.status import RunStatus, StepStatus
 
 JSON = Any
 APPROVE_OR_REJECT = ("approve", "reject")
-RETRY_SKIP_OR_ABORT = ("retry", "skip", "abort")
 SkipCause = Literal["condition", "when", "optional", "manual", "upstream"]
 SKIP_CAUSES: frozenset[SkipCause] = frozenset(get_args(SkipCause))
 
@@ -61,6 +60,8 @@ class StepState:
     started: datetime | None = None
     ended: datetime | None = None
     retry_at: datetime | None = None
+    asks: bool = False
+    """Whether it has failed, and what becomes of it is to be decided."""
     summary: str = ""
     reason: str = ""
     skip_cause: SkipCause | None = None

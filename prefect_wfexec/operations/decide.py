@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun
 
-Decision = Literal["approve", "reject"]
+Decision = Literal["approve", "reject", "skip"]
 LARGEST_COMMENT = 4000
 ANSWER_SECONDS = 5.0
 
@@ -132,6 +132,9 @@ def _choice(gate: Gate, decision: Decision) -> str:
     """The decision in the gate's own words: where a failed step is asked about, `approve` is to retry it."""
     if decision in gate.choices:
         return decision
+    if decision == "skip":
+        words = f"gate '{gate.step}' takes {' or '.join(gate.choices)}: what comes after the step needs what it gives"
+        raise UsageError(words, hint="give the step default `outputs`", code="no-skip")
     return gate.choices[0] if decision == "approve" else gate.choices[-1]
 
 
@@ -168,8 +171,9 @@ async def _answer(journal: Journal, gate: Gate, fact: Fact) -> str:
                 if known.kind is Kind.REFUSED and known.data.get("request") == fact.id:
                     raise UsageError(f"the decision was refused: {known.data.get('reason')}", code="refused")
         if fact.id not in journal.state.requests:
-            found = [known for known in journal.state.gates if known.step == gate.step]
-            return found[-1].outcome or "counted" if found else "requested"
+            same = (gate.step, gate.generation)
+            found = [known for known in journal.state.gates if (known.step, known.generation) == same]
+            return found[0].outcome or "counted" if found else "requested"
         await asyncio.sleep(0.2)
     return "requested"
 

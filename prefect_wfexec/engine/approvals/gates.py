@@ -13,7 +13,7 @@ from prefect_wfexec.engine.approvals.rules import Rules
 from prefect_wfexec.engine.approvals.verifying import LONGEST_NAME_CHARACTERS, Given, judge, text_from_outside
 from prefect_wfexec.journal.facts import ENGINE, Actor, Fact, Kind, canonical_json
 from prefect_wfexec.journal.fold import fold_facts
-from prefect_wfexec.journal.state import Decision, ExecutionState, Gate, Request
+from prefect_wfexec.journal.state import APPROVE_OR_REJECT, Decision, ExecutionState, Gate, Request
 from prefect_wfexec.status import StepStatus
 
 LONGEST_SUBJECT_CHARACTERS = 16_000
@@ -36,6 +36,7 @@ class Opening:
         rules: Who may decide, and how.
         covered_by: The generation whose approval covers this, if one does.
         news: What is new since an earlier approval, where none covers this.
+        choices: What may be decided; the first lets the step go on.
     """
 
     step: str
@@ -45,6 +46,7 @@ class Opening:
     rules: Rules
     covered_by: int | None = None
     news: tuple[str, ...] = ()
+    choices: tuple[str, ...] = APPROVE_OR_REJECT
 
     def fact(self, now: datetime) -> Fact:
         """The fact that opens the gate."""
@@ -67,6 +69,7 @@ class Opening:
             "reuse": rules.reuse,
             "news": list(self.news),
             "covered_by": self.covered_by,
+            "choices": list(self.choices) if self.choices != APPROVE_OR_REJECT else None,
         }
         return Fact(
             Kind.APPROVAL_OPENED, {key: value for key, value in data.items() if value not in (None, [], {})}, time=now
@@ -177,6 +180,8 @@ def _closings(state: ExecutionState, now: datetime) -> list[Fact]:
 
 
 def _closing(gate: Gate, state: ExecutionState, now: datetime) -> list[Fact]:
+    if state.step(gate.step).asks:
+        return []  # what comes of it is not the gate's alone to say
     if gate.covered_by is not None:
         return _covered(gate, state, now)
     rejected = next((found for found in gate.decisions if found.decision == "reject"), None)
