@@ -21,6 +21,8 @@ COMMANDS = {
     "approvals": [],
     "approve": ["wfr_x"],
     "reject": ["wfr_x"],
+    "skip": ["wfr_a", "--step", "s", "--reason", "r"],
+    "reconcile": [],
     "audit": ["wfr_x"],
     "doctor": [],
 }

@@ -16,7 +16,6 @@ def found(language: Language, text: str) -> list[str]:
         ("concurrency: {key: k}\nsteps: [{id: a, run: x}]", "lock"),
         ("phases: {build: [{id: a, run: x}]}", "phases"),
         ("steps: [{id: a, run: x, matrix: {r: [1]}}]", "matrix"),
-        ("steps: [{id: a, run: x, on_failure: ask}]", "on_failure: ask"),
         ("steps: [{id: a, uses: deploy.later}]", "deploy.later"),
     ],
 )
@@ -36,6 +35,8 @@ def test_environments_of_a_deploy_step(language: Language) -> None:
         "steps: [{id: a, run: x}]",
         "triggers: [{id: t, type: manual}]\nsteps: [{id: a, run: x}]",
         "steps: [{id: a, uses: approval, with: {message: m, subject: s, expires: 4h, quorum: 1, approvers: []}}]",
+        "steps: [{id: a, run: x, on_failure: ask}]",
+        "steps: [{id: a, uses: approval, with: {approvers: [jane], quorum: 1, policy: p, fields: {}}}]",
         "steps: [{id: a, run: x, cleanup: {uses: call}, allow_skip: true, when: always, on_failure: continue}]",
     ],
 )
@@ -44,6 +45,6 @@ def test_what_runs_is_not_listed(language: Language, text: str) -> None:
 
 
 def test_they_are_diagnostics_at_the_step(language: Language) -> None:
-    workflow = language.load("steps:\n  - {id: a, run: x}\n  - {id: b, run: x, on_failure: ask}\n")
+    workflow = language.load("steps:\n  - {id: a, run: x}\n  - {id: b, run: x, matrix: {r: [1]}}\n")
     (one,) = unsupported(workflow, language.catalog)
     assert (one.code, one.severity, one.line) == ("not-yet-supported", "error", 5)
