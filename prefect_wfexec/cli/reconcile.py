@@ -3,9 +3,12 @@
 import argparse
 import asyncio
 
+import httpx
+
 from prefect_wfexec.cli.output import DONE, note, say, say_json
-from prefect_wfexec.errors import UsageError
+from prefect_wfexec.errors import UsageError, WfexecError
 from prefect_wfexec.operations.connection import connected, reachable
+from prefect_wfexec.operations.reconcile import Act
 from prefect_wfexec.operations.reconcile import reconcile as set_right
 
 WATCH_SECONDS = 30.0
@@ -17,8 +20,7 @@ async def reconcile(arguments: argparse.Namespace) -> int:
         raise UsageError("--watch never ends, and --json prints one document", hint="use one of them")
     async with reachable():
         while True:
-            async with connected() as client:
-                acts = await set_right(client)
+            acts = await _once(may_fail=not arguments.watch)
             if arguments.json:
                 say_json([act.as_json() for act in acts])
             for act in () if arguments.json else acts:
@@ -28,3 +30,14 @@ async def reconcile(arguments: argparse.Namespace) -> int:
                     note("nothing had to be set right")
                 return DONE
             await asyncio.sleep(WATCH_SECONDS)
+
+
+async def _once(*, may_fail: bool) -> list[Act]:
+    try:
+        async with connected() as client:
+            return await set_right(client)
+    except (WfexecError, httpx.HTTPError) as error:
+        if may_fail:
+            raise
+        note(f"tried again soon: {error}")
+        return []

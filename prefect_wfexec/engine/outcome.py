@@ -49,10 +49,12 @@ def counts_as_failed(outline: Outline, state: ExecutionState, step_id: str) -> b
 
 def _cancelled(state: ExecutionState) -> tuple[RunStatus, str]:
     by = state.cancel.actor.name if state.cancel else ""
+    why = state.cancel.data.get("reason") if state.cancel else None
+    words = f"cancelled: {why}" if why else f"cancelled by {by}"
     unknown = [step.id for step in state.steps.values() if _fault_type(step) == OUTCOME_UNKNOWN]
     if unknown:
-        return RunStatus.TERMINATION_FAILED, f"cancelled by {by}; what '{unknown[0]}' left behind is unknown"
-    return RunStatus.TERMINATED, f"cancelled by {by}"
+        return RunStatus.TERMINATION_FAILED, f"{words}; what '{unknown[0]}' left behind is unknown"
+    return RunStatus.TERMINATED, words
 
 
 def _ended(step: StepState) -> float:

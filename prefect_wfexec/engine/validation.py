@@ -6,6 +6,7 @@ from prefect_wfexec.definition.expressions import ExpressionError, render
 from prefect_wfexec.definition.model import JSON, Step, Workflow
 from prefect_wfexec.definition.templates import is_deferred
 from prefect_wfexec.engine import fencing
+from prefect_wfexec.engine.approvals.fields import required_fields
 from prefect_wfexec.engine.approvals.protection import unguarded
 from prefect_wfexec.engine.approvals.rules import RulesError, rules_of
 from prefect_wfexec.engine.environment import Environment, NotDeployable, read_environment, read_policy
@@ -68,9 +69,11 @@ async def read_rules(workflow: Workflow, scope: dict[str, JSON]) -> tuple[Enviro
 def wants_others(
     workflow: Workflow, environment: Environment, policies: Mapping[str, Mapping[str, JSON]]
 ) -> str | None:
-    """The first gate that who starts the run can't open alone, without a proof of who they are; None when none is."""
+    """The first gate that wants more than a yes of who starts the run: others, a proof, fields; None when none does."""
     for step in gates_of(workflow):
-        if step.with_.get("approvers") or is_deferred(step.with_.get("quorum")):
+        fields = step.with_.get("fields")
+        has_fields = isinstance(fields, dict) and bool(required_fields(fields))
+        if step.with_.get("approvers") or is_deferred(step.with_.get("quorum")) or has_fields:
             return step.id
         named = policies.get(str(step.with_.get("policy")))
         over = [one for one in (environment.policy, named) if one is not None]

@@ -256,7 +256,9 @@ def _notified(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState
     gate = next((gate for gate in state.gates if (gate.step, gate.generation) == (step_id, generation)), None)
     if gate is None:
         return state
-    notice = Notice(str(data["key"]), fact.time, str(data.get("error") or ""), dict(data.get("place") or {}))
+    key = str(data["key"])
+    tries = gate.notices[key].tries + 1 if key in gate.notices else 1
+    notice = Notice(key, fact.time, str(data.get("error") or ""), tries, dict(data.get("place") or {}))
     return _with_gate(state, replace(gate, notices={**gate.notices, notice.key: notice}))
 
 

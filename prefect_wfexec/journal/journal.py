@@ -79,8 +79,9 @@ class Journal:
 
     @property
     def is_foreign(self) -> bool:
-        """Whether it was signed, and never with the key it is read with: whoever reads it so sees nothing in it."""
-        return any(entry.signed for entry in self.entries) and not any(entry.keyed for entry in self.entries)
+        """Whether who opened it signed with another key than it is read with, whoever else wrote into it."""
+        first = next((entry for entry in self.entries if entry.signed), None)
+        return first is not None and not first.keyed
 
     @property
     def is_unchecked(self) -> bool:

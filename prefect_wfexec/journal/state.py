@@ -93,6 +93,7 @@ class Notice:
     key: str
     at: datetime
     error: str = ""
+    tries: int = 1
     place: Mapping[str, JSON] = field(default_factory=dict)
 
 

@@ -31,7 +31,7 @@ async def refuse_yes(workflow: Workflow, inputs: Mapping[str, JSON]) -> None:
     except NotDeployable:
         return  # the run's own validation tells why
     if step is not None:
-        words = f"--yes can't approve the gate '{step}': it takes decisions of named people, who prove who they are"
+        words = f"--yes can't approve the gate '{step}': it wants other people, a proof, or filled in fields"
         raise UsageError(words, hint="leave --yes out; who may decide then does", code="yes-refused")
 
 

@@ -79,4 +79,8 @@ def _how(gate: Gate) -> str:
     if not gate.is_governed:
         return "anybody; names are recorded as unverified"
     has_mail = any(one.get("mail") for one in gate.notify)
-    return "personal code, by mail" if has_mail else "sign-in at the gateway: nobody is sent a code"
+    return (
+        "personal code, by mail"
+        if has_mail
+        else "personal code, and nobody is sent one: its rules name no mail to notify"
+    )

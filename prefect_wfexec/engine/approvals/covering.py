@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from prefect_wfexec.definition.model import JSON
-from prefect_wfexec.engine.approvals.gates import subject_digest
+from prefect_wfexec.engine.approvals.gates import approvals_behind, is_plan_reference, subject_digest
 from prefect_wfexec.engine.approvals.people import find_person, may_be_same, person_key
 from prefect_wfexec.engine.approvals.rules import Rules
 from prefect_wfexec.errors import EngineError
@@ -32,18 +32,8 @@ async def covering(
     news = await _news(earlier, subject, state, blobs)
     if news:
         return None, tuple(news[:MOST_NEWS])
-    is_reusable = rules.reuse and earlier.reuse and _suffices(_decisions(earlier, state), rules, state)
+    is_reusable = rules.reuse and earlier.reuse and _suffices(approvals_behind(earlier, state), rules, state)
     return (earlier.generation if is_reusable else None), ()
-
-
-def _decisions(gate: Gate, state: ExecutionState) -> tuple[Decision, ...]:
-    """The decisions an approval rests on: its own, or those of the approval that covered it."""
-    while gate.covered_by is not None:
-        older = [one for one in state.gates if (one.step, one.generation) == (gate.step, gate.covered_by)]
-        if not older or older[0].generation >= gate.generation:
-            return ()
-        gate = older[0]
-    return gate.approvals
 
 
 def _suffices(decisions: tuple[Decision, ...], rules: Rules, state: ExecutionState) -> bool:
@@ -62,7 +52,7 @@ def _suffices(decisions: tuple[Decision, ...], rules: Rules, state: ExecutionSta
 async def _news(earlier: Gate, subject: JSON, state: ExecutionState, blobs: BlobStore) -> list[str]:
     if subject_digest(subject) == earlier.subject_digest:
         return []
-    if not (_is_plan(subject) and _is_plan(earlier.subject)):
+    if not (is_plan_reference(subject) and is_plan_reference(earlier.subject)):
         return ["what is decided on is not what was approved"]
     try:
         approved, later = [await _changes(one, blobs) for one in (earlier.subject, subject)]
@@ -73,10 +63,6 @@ async def _news(earlier: Gate, subject: JSON, state: ExecutionState, blobs: Blob
     lineages = sorted(claim.removeprefix(LINEAGE_CLAIM) for claim in claims if claim.startswith(LINEAGE_CLAIM))
     own = later.get("lineage") if later.get("lineage") in lineages else ""
     return uncovered(approved, later, after_own_apply=bool(claims), own_lineage=str(own or ""))
-
-
-def _is_plan(subject: JSON) -> bool:
-    return isinstance(subject, dict) and subject.get("kind") == "terraform.plan" and "changes" in subject
 
 
 async def _changes(subject: Mapping[str, Any], blobs: BlobStore) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from prefect_wfexec.journal.facts import ENGINE, Actor, Fact, Kind, canonical_js
 from prefect_wfexec.journal.fold import fold_facts
 from prefect_wfexec.journal.state import APPROVE_OR_REJECT, Decision, ExecutionState, Gate, Request
 from prefect_wfexec.status import StepStatus
+from prefect_wfexec.steps.terraform.models import PlanReference
 
 LONGEST_SUBJECT_CHARACTERS = 16_000
 EXPIRED = "expired"
@@ -77,10 +78,30 @@ class Opening:
 
 
 def subject_digest(subject: JSON) -> str:
-    """What a decision is bound to: a saved plan's own digest, else that of the subject's canonical JSON."""
-    if isinstance(subject, dict) and isinstance(subject.get("digest"), str):
+    """What a decision is bound to: a saved plan's own digest, else that of the subject's canonical JSON.
+
+    A plan's digest says what it changes; it stands for a reference to a plan as its step gave it, and for nothing that
+    only has one in it.
+    """
+    if is_plan_reference(subject):
         return str(subject["digest"])
     return hashlib.sha256(canonical_json(subject).encode()).hexdigest()
+
+
+def is_plan_reference(subject: JSON) -> bool:
+    """Whether this is what a terraform.plan step gives as its `plan`, no more and no less."""
+    is_one = isinstance(subject, dict) and subject.keys() == PlanReference.model_fields.keys()
+    return is_one and subject["kind"] == "terraform.plan" and isinstance(subject["digest"], str)
+
+
+def approvals_behind(gate: Gate, state: ExecutionState) -> tuple[Decision, ...]:
+    """The approvals a gate rests on: its own, or those of the one that covered it."""
+    while gate.covered_by is not None:
+        older = [one for one in state.gates if (one.step, one.generation) == (gate.step, gate.covered_by)]
+        if not older or older[0].generation >= gate.generation:
+            return ()
+        gate = older[0]
+    return gate.approvals
 
 
 def gate_facts(state: ExecutionState, now: datetime, codes: CodeBook, answers: Iterable[Answer] = ()) -> list[Fact]:
@@ -198,8 +219,7 @@ def _closing(gate: Gate, state: ExecutionState, now: datetime) -> list[Fact]:
 
 
 def _covered(gate: Gate, state: ExecutionState, now: datetime) -> list[Fact]:
-    earlier = [one for one in state.gates if (one.step, one.generation) == (gate.step, gate.covered_by)]
-    approvals = earlier[0].approvals if earlier else ()
+    approvals = approvals_behind(gate, state)
     reason = f"covered by the approval of {_names(approvals)}" if approvals else "covered by an earlier approval"
     return _close(gate, state, now, "approved", StepStatus.SUCCESS, reason, approvals)
 
@@ -248,7 +268,9 @@ def _close(
 
 def _outputs(decisions: tuple[Decision, ...]) -> dict[str, JSON]:
     last = decisions[-1]
-    fields = {name: value for one in decisions for name, value in one.fields.items()}
+    fields: dict[str, JSON] = {}
+    for one in decisions:
+        fields |= {name: value for name, value in one.fields.items() if value is not None or name not in fields}
     return {**fields, "decision": last.decision, "by": last.by.name, "comment": last.comment}
 
 

@@ -2,7 +2,7 @@
 
 from prefect_wfexec.definition.expressions import ExpressionError, references, render
 from prefect_wfexec.definition.model import JSON, Step
-from prefect_wfexec.engine.approvals.gates import subject_digest
+from prefect_wfexec.engine.approvals.gates import is_plan_reference, subject_digest
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.scope import Scopes
 from prefect_wfexec.journal.state import ExecutionState
@@ -47,7 +47,7 @@ def is_approved(outline: Outline, scopes: Scopes, state: ExecutionState, step: S
     """
     material = _material(step)
     brought = _rendered(material, scopes, state)
-    if _is_empty_plan(material, scopes, state):
+    if _is_empty_plan(brought, outline, scopes, state):
         return True
     for gate_step in guards(outline, step):
         gate = next((gate for gate in reversed(state.gates) if gate.step == gate_step.id), None)
@@ -55,7 +55,8 @@ def is_approved(outline: Outline, scopes: Scopes, state: ExecutionState, step: S
         if gate is None or not has_succeeded or gate.outcome != "approved":
             continue
         subject = _rendered(gate_step.with_.get("subject"), scopes, state)
-        if material is None or (subject_digest(subject) == gate.subject_digest and _holds(subject, brought)):
+        is_it = subject == brought if is_plan_reference(subject) else _holds(subject, brought)
+        if material is None or (subject_digest(subject) == gate.subject_digest and is_it):
             return True
     return False
 
@@ -88,9 +89,13 @@ def _holds(subject: JSON, part: JSON) -> bool:
     return any(_holds(one, part) for one in inner)
 
 
-def _is_empty_plan(material: JSON, scopes: Scopes, state: ExecutionState) -> bool:
-    outputs = [scopes.outputs(state, name) for name in _named(material)]
-    return bool(outputs) and all(found.get("has_changes") is False for found in outputs)
+def _is_empty_plan(brought: JSON, outline: Outline, scopes: Scopes, state: ExecutionState) -> bool:
+    """Whether this is the very plan of a plan step that found nothing to change, whoever handed it on."""
+    plans = [step.id for step in outline.workflow.steps if step.uses == "terraform.plan"]
+    outputs = [scopes.outputs(state, name) for name in plans]
+    return brought is not None and any(
+        found.get("plan") == brought and found.get("has_changes") is False for found in outputs
+    )
 
 
 def _named(value: JSON) -> list[str]:

@@ -7,13 +7,15 @@ from typing import Any, Literal
 
 from prefect_wfexec.definition.notify import is_mail_address
 from prefect_wfexec.engine.approvals.codes import code_round
-from prefect_wfexec.engine.approvals.people import find_person, person_key
+from prefect_wfexec.engine.approvals.people import person_key
 from prefect_wfexec.journal.state import ExecutionState, Gate
 
 Kind = Literal["asked", "reminder", "changed"]
 Channel = Literal["slack", "mail"]
 LONGEST_LEAD = timedelta(hours=1)
 LEAD_SHARE = 0.25
+TRY_AGAIN_AFTER = timedelta(minutes=1)
+MOST_TRIES = 8
 """A reminder comes an hour before a gate expires, or when a quarter of its time is left, if that is less."""
 
 
@@ -49,8 +51,16 @@ def due_notices(state: ExecutionState, now: datetime) -> list[Due]:
     found: list[Due] = []
     for gate in state.gates:
         if gate.notify and gate.covered_by is None:
-            found += [due for due in _of(gate, now) if due.key not in gate.notices]
+            found += [due for due in _of(gate, now) if _is_unsent(due, gate, now)]
     return found
+
+
+def _is_unsent(due: Due, gate: Gate, now: datetime) -> bool:
+    """Whether a message was never sent, or could not be, and is to be tried again by now."""
+    known = gate.notices.get(due.key)
+    if known is None:
+        return True
+    return bool(known.error) and known.tries < MOST_TRIES and known.at + TRY_AGAIN_AFTER * 2**known.tries <= now
 
 
 def next_reminder(state: ExecutionState, now: datetime) -> datetime | None:
@@ -109,13 +119,11 @@ def _mailboxes(gate: Gate) -> list[tuple[str, str, str]]:
         return []
     block = str(mails[0].get("block") or "mail")
     given = {person_key(found.by.name) for found in gate.decisions}
-    found: dict[str, tuple[str, str, str]] = {}
+    # Codes go where the rules name a person, and nowhere else: another spelling may be another's mailbox.
+    found = {person_key(name): (name, block, name) for name in gate.approvers if is_mail_address(name)}
     for one in mails:
-        for address in one["mail"]:
-            person = find_person(str(address), gate.approvers) or ""
-            found.setdefault(person_key(str(address)), (str(address), str(one.get("block") or "mail"), person))
-    for person in gate.approvers:
-        if is_mail_address(person):
-            found.setdefault(person_key(person), (person, block, person))
+        for address in map(str, one["mail"]):
+            if address not in gate.approvers:
+                found.setdefault(address, (address, str(one.get("block") or "mail"), ""))
     # Who has decided needs no code any more, unless it is to take a decision back.
     return [one for key, one in found.items() if key not in given]

@@ -48,8 +48,8 @@ async def test_each_is_told_in_words_and_nothing_runs(site: Site) -> None:
             run = await api.until_named(homeless, "Failed")
             for wrong_run in started:
                 ended = await api.until(wrong_run, lambda state: state["type"] in {"FAILED", "CRASHED", "COMPLETED"})
-                print(ended["parameters"], ended["state"], flush=True)
-                assert ended["state"]["type"] == "FAILED"
+                assert ended["state"]["type"] in {"FAILED", "CRASHED"}
+                assert await api.task_runs(wrong_run) == {}
     assert "no Target Environment (wfexec) block 'never-saved' is saved" in run["state"]["message"]
     error = wfexec.json("show", str(toolless))["steps"][0]["error"]
     assert error["type"] == "missing_tool"

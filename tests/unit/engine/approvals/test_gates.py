@@ -17,6 +17,7 @@ from prefect_wfexec.journal.facts import ENGINE, Actor, Fact, Kind
 from prefect_wfexec.journal.fold import fold, fold_facts
 from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.status import RunStatus, StepStatus
+from prefect_wfexec.steps.terraform.models import PlanReference
 from tests.unit.engine.support import step, workflow
 from tests.unit.journal.support import (
     at,
@@ -31,7 +32,7 @@ from tests.unit.journal.support import (
 )
 
 OUTLINE = Outline(workflow(step("gate", uses="approval")))
-SUBJECT = {"digest": "f" * 64, "plan": {"blob": "x"}}
+SUBJECT = dict.fromkeys(PlanReference.model_fields, "") | {"kind": "terraform.plan", "digest": "f" * 64}
 
 
 CODES = CodeBook(b"a key", "a run")
@@ -86,7 +87,7 @@ def test_a_subject_is_bound_by_its_digest_or_that_of_its_one_text() -> None:
     assert gates.subject_digest(SUBJECT) == "f" * 64
     assert gates.subject_digest({"a": 1, "b": 2}) == gates.subject_digest({"b": 2, "a": 1})
     assert gates.subject_digest(None) == hashlib.sha256(b"null").hexdigest()
-    kinds: list[Any] = [None, "", "null", 0, False, [], {}, {"digest": 7}, {"digest": None}]
+    kinds: list[Any] = [None, "", "null", 0, False, [], {}, {"digest": 7}, {"digest": "f" * 64}, {**SUBJECT, "more": 1}]
     assert len({gates.subject_digest(value) for value in kinds}) == len(kinds)
 
 

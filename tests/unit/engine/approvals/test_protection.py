@@ -10,6 +10,7 @@ from prefect_wfexec.engine.approvals.protection import is_approved, unguarded
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.scope import Scopes
 from prefect_wfexec.journal.facts import Fact
+from prefect_wfexec.steps.terraform.models import PlanReference
 from tests.unit.engine.support import RUN_INFO, step, workflow
 from tests.unit.journal.support import entered, finished, folded, gate_closed, gate_opened, opened, started
 
@@ -49,8 +50,8 @@ def test_a_destroy_wants_any_gate_above_it() -> None:
     assert unguarded(Outline(workflow(PLAN, ask(None), destroy))) is None
 
 
-REFERENCE = {"kind": "terraform.plan", "digest": "d" * 64}
-OTHER = {"kind": "terraform.plan", "digest": "e" * 64}
+REFERENCE = dict.fromkeys(PlanReference.model_fields, "") | {"kind": "terraform.plan", "digest": "d" * 64}
+OTHER = {**REFERENCE, "digest": "e" * 64}
 
 
 def approved(*more: Fact, plan: Any = REFERENCE, asked: Any = REFERENCE, has_changes: bool = True) -> bool:
@@ -78,3 +79,18 @@ def test_what_was_approved_may_be_applied_and_nothing_else() -> None:
 
 def test_a_plan_that_changes_nothing_needs_nobody() -> None:
     assert approved(has_changes=False)
+
+
+def test_a_plan_that_another_step_calls_empty_is_not() -> None:
+    fake = step("fake", "plan", run="x")
+    apply = step("apply", "fake", "ask", uses="terraform.apply", with_={"plan": "${{ steps.fake.outputs.plan }}"})
+    outline = Outline(workflow(PLAN, fake, ask("${{ steps.fake.outputs.plan }}"), apply))
+    state = folded(
+        opened(),
+        entered(),
+        started("plan"),
+        finished("plan", outputs={"plan": REFERENCE, "has_changes": True}),
+        started("fake"),
+        finished("fake", outputs={"plan": REFERENCE, "has_changes": False}),
+    )
+    assert not is_approved(outline, Scopes(outline.workflow, outline, RUN_INFO), state, apply)

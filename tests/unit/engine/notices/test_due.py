@@ -37,10 +37,29 @@ def test_whom_the_rules_name_and_every_approver_with_an_address_is_told() -> Non
     found = due_notices(run(), at(10))
     assert [(due.channel, due.to, due.person, due.block) for due in found] == [
         ("slack", "#d", "", "slack"),
-        ("mail", "ops@example.com", "", "mail"),
         ("mail", ANN, ANN, "mail"),
         ("mail", BOB, BOB, "mail"),
+        ("mail", "ops@example.com", "", "mail"),
     ]
+
+
+def test_codes_go_only_where_the_rules_name_a_person() -> None:
+    notify = [{"mail": ["ops@example.com"], "block": "the-policys"}, {"mail": ["ANN+x@example.com"], "block": "evil"}]
+    found = {due.to: (due.person, due.block) for due in due_notices(run(notify=notify), at(10))}
+    assert found == {
+        ANN: (ANN, "the-policys"),
+        BOB: (BOB, "the-policys"),
+        "ops@example.com": ("", "the-policys"),
+        "ANN+x@example.com": ("", "evil"),
+    }
+
+
+def test_what_could_not_be_sent_is_tried_again_later_and_later() -> None:
+    (first,) = due_notices(run(notify=[{"slack": "#d"}]), at(0))
+    failed = sent(first, error="Slack can't be reached")
+    once, twice = (run(*[failed] * times, notify=[{"slack": "#d"}]) for times in (1, 2))
+    assert (keys(once, 60), keys(once, 130)) == ([], ["asked:slack:#d"])
+    assert (keys(twice, 130), keys(twice, 250)) == ([], ["asked:slack:#d"])
 
 
 def test_what_was_sent_or_given_up_is_not_sent_again() -> None:
