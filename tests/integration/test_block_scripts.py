@@ -1,5 +1,6 @@
 """The scripts in blocks/ save documents that workflows find."""
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -7,10 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from prefect_wfexec.blocks import SlackBot
+from prefect_wfexec.blocks import ApprovalPolicy, Mailer, SlackBot, TargetEnvironment
+from prefect_wfexec.definition.loader import load_definition
+from prefect_wfexec.engine.approvals.protection import unguarded
+from prefect_wfexec.engine.approvals.rules import rules_of
+from prefect_wfexec.engine.environment import read_environment
+from prefect_wfexec.engine.notices.senders import MAILER_SLUG, MAILER_TYPE_NAME, MailAccess
+from prefect_wfexec.engine.outline import Outline
+from prefect_wfexec.runtime.saved_blocks import read_block_data
+from prefect_wfexec.steps.registry import catalog
 from tests.support.server import PrefectServer
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "blocks"
+DEFINITION = SCRIPTS.parent / "flows" / "production_deploy.yaml"
+SMTP = {"SMTP_HOST": "smtp.example.com", "SMTP_SENDER": "deploys@example.com"}
 
 
 def run_script(name: str, server: PrefectServer, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -24,6 +35,20 @@ async def no_bot_afterwards(api: PrefectServer) -> AsyncIterator[None]:
     """Other tests on this server count on there being no bot."""
     yield
     await SlackBot.adelete("slack")
+
+
+@pytest.fixture
+async def no_blocks_afterwards(api: PrefectServer) -> AsyncIterator[None]:
+    """Nor do they count on a mailer, a policy or environments."""
+    yield
+    for kind, names in (
+        (Mailer, ["mail"]),
+        (TargetEnvironment, ["staging", "production"]),
+        (ApprovalPolicy, ["production"]),
+    ):
+        for name in names:
+            with contextlib.suppress(ValueError):  # it was not saved
+                await kind.adelete(name)
 
 
 @pytest.mark.usefixtures("no_bot_afterwards")
@@ -58,3 +83,65 @@ async def test_every_workflow_secret_is_saved_under_the_name_steps_look_for(api:
             "db_password": "correct horse",
             "token": "battery staple",
         }
+
+
+@pytest.mark.usefixtures("no_blocks_afterwards")
+async def test_the_mailer_is_saved_as_notices_read_it(api: PrefectServer) -> None:
+    account = {"SMTP_PORT": "465", "SMTP_SECURITY": "tls", "SMTP_USERNAME": "deploys", "SMTP_PASSWORD": "correct horse"}
+    for variables in (SMTP, SMTP | account):
+        ended = run_script("mailer.py", api, **variables)
+        assert ended.returncode == 0, ended.stderr
+        assert "horse" not in ended.stdout + ended.stderr
+
+    saved = MailAccess.model_validate(dict(await read_block_data(MAILER_SLUG, "mail", MAILER_TYPE_NAME)))
+    assert (saved.host, saved.port, saved.security) == ("smtp.example.com", 465, "tls")
+    assert (saved.sender, saved.username) == ("deploys@example.com", "deploys")
+    assert saved.password is not None
+    assert saved.password.get_secret_value() == "correct horse"
+
+
+@pytest.mark.usefixtures("no_blocks_afterwards")
+async def test_production_deploy_asks_the_people_of_the_saved_policy(api: PrefectServer) -> None:
+    people = ("ann@example.com", "bob@example.com")
+    for script, variables in (
+        ("approval_policy.py", {"APPROVERS": ", ".join(people), "APPROVAL_QUORUM": "2", "APPROVAL_EXPIRES": "4h"}),
+        ("target_environments.py", {"PRODUCTION_POLICY": "production", "PRODUCTION_PROTECTED": "true"}),
+    ):
+        ended = run_script(script, api, **variables)
+        assert ended.returncode == 0, ended.stderr
+
+    workflow = load_definition(DEFINITION, catalog())
+    assert unguarded(Outline(workflow)) is None
+    production = await read_environment(workflow, {"inputs": {"environment": "production"}})
+    assert production.is_protected
+    assert production.policy is not None
+    rules = rules_of({}, [production.policy], is_protected=True)
+    assert (rules.approvers, rules.quorum, rules.expires, rules.allow_self) == (people, 2, 4 * 3600, False)
+    assert rules.notify == ({"mail": list(people)},)
+    staging = await read_environment(workflow, {"inputs": {"environment": "staging"}})
+    assert (staging.is_protected, staging.policy) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("script", "variables", "words"),
+    [
+        ("mailer.py", {"SMTP_HOST": ""}, "SMTP_HOST is not set"),
+        ("mailer.py", {"SMTP_HOST": "smtp.example.com", "SMTP_SENDER": ""}, "SMTP_SENDER is not set"),
+        ("mailer.py", SMTP | {"SMTP_USERNAME": "deploys", "SMTP_PASSWORD": ""}, "SMTP_PASSWORD is not set"),
+        ("mailer.py", SMTP | {"SMTP_PASSWORD": "correct horse", "SMTP_SECURITY": "ssl"}, "SMTP_SECURITY: "),
+        ("approval_policy.py", {"APPROVERS": " , "}, "APPROVERS is not set"),
+        ("approval_policy.py", {"APPROVERS": "Jane"}, "APPROVERS: "),
+        ("approval_policy.py", {"APPROVERS": "ann@example.com", "APPROVAL_QUORUM": "2"}, "APPROVAL_QUORUM: "),
+        ("approval_policy.py", {"APPROVERS": "ann@example.com", "APPROVAL_EXPIRES": "soon"}, "APPROVAL_EXPIRES: "),
+        ("target_environments.py", {"PRODUCTION_PROTECTED": "yes"}, "PRODUCTION_PROTECTED is 'yes'"),
+        ("target_environments.py", {"STAGING_PROTECTED": "true"}, "STAGING_POLICY is not set"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_named_and_nothing_is_saved(
+    api: PrefectServer, script: str, variables: dict[str, str], words: str
+) -> None:
+    ended = run_script(script, api, **variables)
+    assert ended.returncode == 1
+    assert ended.stderr.strip().startswith(words)
+    assert "saved" not in ended.stdout
+    assert "horse" not in ended.stderr
