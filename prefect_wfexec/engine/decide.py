@@ -20,16 +20,19 @@ SATISFYING_SKIPS: frozenset[SkipCause] = frozenset({"condition", "when", "option
 
 
 def whole_steps(facts: Sequence[Fact], limit: int) -> list[Fact]:
-    """The first facts, about `limit`: what starts a step or closes its gate is not parted from the step's end."""
+    """The first facts, about `limit`: what starts a step or closes its gate is not parted from what comes of it."""
     count = min(limit, len(facts))
-    if count < len(facts) and _ends_the_one_before(facts, count):
+    while count < len(facts) and _belongs_to_the_one_before(facts, count):
         count += 1
     return list(facts[:count])
 
 
-def _ends_the_one_before(facts: Sequence[Fact], place: int) -> bool:
+def _belongs_to_the_one_before(facts: Sequence[Fact], place: int) -> bool:
     this, before = facts[place], facts[place - 1]
-    return this.kind is Kind.STEP_FINISHED and this.data["step"] == before.data.get("step")
+    if this.kind in {Kind.RESET, Kind.REQUESTED}:
+        return True
+    is_end = this.kind in {Kind.STEP_FINISHED, Kind.STEP_SKIPPED}
+    return is_end and this.data["step"] == before.data.get("step")
 
 
 @dataclass

@@ -37,7 +37,7 @@ def check_start(workflow: Workflow, state: ExecutionState, step_id: str, attempt
     assert not current.status.is_final
     assert current.status is not StepStatus.RUNNING
     assert attempt == current.attempt + 1
-    assert attempt <= step.retry.attempts
+    assert attempt - current.attempts_before <= step.retry.attempts
     above = steps_above(workflow, step_id)
     ordinary = {need for need in above if workflow.step(need).when != "cancelled"}
     assert all(state.step(need).status.is_final for need in (above if state.cancel else ordinary))

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.engine.approvals import gates
 from prefect_wfexec.engine.approvals.codes import CodeBook
-from prefect_wfexec.engine.approvals.rules import rules_of
+from prefect_wfexec.engine.approvals.failing import failing_facts, opening_after_failure
+from prefect_wfexec.engine.approvals.rules import Rules, rules_of
 from prefect_wfexec.engine.closing import closing_fact
 from prefect_wfexec.engine.decide import Decider, whole_steps
 from prefect_wfexec.engine.fencing import foreign_claims
@@ -111,6 +112,10 @@ class Simulation:
                 opening = gates.Opening(step.id, generation, step.with_.get("subject"), step.with_, rules)
                 self.append([opening.fact(self.now)])
                 found = True
+            if self.state.step(step.id).asks and self.state.open_gate(step.id) is None:
+                rules = Rules(quorum=1 + len(step.id) % 2)
+                self.append([opening_after_failure(self.outline, self.state, step, rules).fact(self.now)])
+                found = True
         return found
 
     def advance(self) -> bool:
@@ -120,8 +125,12 @@ class Simulation:
         process = self.current
         found = gates.gate_facts(self.state, self.now, CODES)
         after = fold_facts(found, self.state, 0)
-        ended = {str(fact.data["step"]) for fact in found if fact.kind is Kind.STEP_FINISHED}
-        changed = None if process.changed is None else process.changed | ended
+        found += (failing := failing_facts(self.outline, after, self.now))
+        after = fold_facts(failing, after, 0)
+        ends = {Kind.STEP_FINISHED, Kind.STEP_SKIPPED}
+        ended = {str(fact.data["step"]) for fact in found if fact.kind in ends}
+        is_reset = any(fact.kind is Kind.RESET for fact in found)
+        changed = None if process.changed is None or is_reset else process.changed | ended
         following = process.decider.next_facts(after, self.now, changed)
         self._check_incremental(following, process.decider.next_facts(after, self.now))
         every = [*found, *following]
@@ -167,9 +176,12 @@ class Simulation:
         data: dict[str, object] = {}
         if status == "Failed":
             data["error"] = {"type": kind, "message": f"{kind} of {step_id}"}
-            if kind == "failed" and attempt < retry.attempts and self.state.cancel is None:
-                delay = retry.delay_seconds * retry.backoff ** (attempt - 1)
+            tries = attempt - self.state.step(step_id).attempts_before
+            if kind == "failed" and tries < retry.attempts and self.state.cancel is None:
+                delay = retry.delay_seconds * retry.backoff ** (tries - 1)
                 data["retry_at"] = (self.now + timedelta(seconds=delay)).isoformat()
+            elif self.outline.steps[step_id].on_failure == "ask" and self.state.cancel is None:
+                data["asks"] = True
         if status in {"Skipped", "Cancelled"}:
             data["reason"] = "it said so"
         self.append([self._finish(step_id, attempt, process.id, status, **data)])
@@ -205,7 +217,7 @@ class Simulation:
             self.open_gates()
             for gate in self.state.open_gates if not self.state.requests else ():
                 for person in ("ann", "bob"):
-                    self.request(person, what="decision", step=gate.step, decision="approve")
+                    self.request(person, what="decision", step=gate.step, decision=gate.choices[0])
             self.sleep(60)
             while self.advance():
                 pass

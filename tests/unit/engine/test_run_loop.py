@@ -48,7 +48,7 @@ def random_workflow(random: Random) -> Workflow:
             uses="shell",
             needs=tuple(needs),
             when=random.choice(WHEN),
-            on_failure=random.choice(["fail", "fail", "continue"]),
+            on_failure=random.choice(["fail", "fail", "continue", "ask"]),
             retry=Retry(random.choice([1, 1, 1, 2, 3]), random.choice([0.0, 5.0]), 2.0),
         )
         if random.random() < 0.2:
@@ -108,7 +108,7 @@ class Play:
     def decide(self) -> None:
         if self.sim.state.open_gates:
             gate = self.random.choice(self.sim.state.open_gates)
-            decision = self.random.choice(["approve", "approve", "reject"])
+            decision = self.random.choice([*gate.choices, gate.choices[0], gate.choices[-1]])
             more = self.random.choice([{}, {}, {}, *NO_DECISION])
             self.sim.request(
                 self.random.choice(["ann", "bob"]), what="decision", step=gate.step, decision=decision, **more
@@ -144,3 +144,18 @@ def test_the_journal_tells_the_run_again(seed: int) -> None:
     Play(sim, random, is_cancelled=True).run()
     again = fold(entry([fact], keyed=fact.kind is not Kind.REQUESTED) for fact in sim.facts)
     assert replace(again, engines=()) == replace(sim.state, engines=())
+
+
+def test_what_was_decided_about_a_failure_is_never_parted_from_what_comes_of_it() -> None:
+    retried = skipped = 0
+    for seed in range(200):
+        random = Random(seed)
+        sim = Simulation(random_workflow(random))
+        Play(sim, random, is_cancelled=False).run()
+        outcomes = [gate.outcome for gate in sim.state.gates if gate.choices[0] == "retry"]
+        resets = sum(fact.kind is Kind.RESET for fact in sim.facts)
+        assert resets == outcomes.count("retried")
+        retried += resets
+        skipped += outcomes.count("skipped")
+    assert retried > 5
+    assert skipped > 2
