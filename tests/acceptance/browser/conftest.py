@@ -5,6 +5,8 @@ browser ends with its test.
 """
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +15,15 @@ import pytest
 from tests.acceptance.browser.workflows import WORKFLOWS, write_infrastructure
 from tests.support.browser import BrowserMissing, PrefectPages, browser_program, opened_page
 from tests.support.deployed import Site
+from tests.support.mailbox import Mailbox
 from tests.support.server import prefect_server
+
+SAVES_MAILER = """
+import sys
+from prefect_wfexec.blocks import Mailer
+mailer = Mailer(host="127.0.0.1", port=int(sys.argv[1]), security="none", sender="deploys@example.com")
+mailer.save("browser-mail", overwrite=True)
+"""
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +49,15 @@ def site(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
         site.deploy()
         with site.worker({"PREFECT_INTEGRATIONS_WFEXEC_HOLD": "0s"}):
             yield site
+
+
+@pytest.fixture(scope="session")
+def mailbox(site: Site) -> Iterator[Mailbox]:
+    """Where the codes of approvers arrive."""
+    with Mailbox() as mailbox:
+        command = [sys.executable, "-c", SAVES_MAILER, str(mailbox.port)]
+        subprocess.run(command, env=site.server.environment, check=True)
+        yield mailbox
 
 
 @pytest.fixture

@@ -73,7 +73,26 @@ steps:
   - {id: notify, name: Notify, run: "echo told >> $TRACES/told", env: {TRACES: "SITE_FOLDER"}}
 """
 
-WORKFLOWS = {"network": NETWORK, "question": QUESTION, "flaky": FLAKY, "database": DATABASE}
+GUARDED = """
+version: 1
+name: guarded
+description: Two people prove who they are.
+steps:
+  - id: ask
+    name: Ask the Team
+    uses: approval
+    with:
+      message: "Shall we **go on**?"
+      approvers: [ann@example.com, bob@example.com]
+      quorum: 2
+      fields: {ticket: {title: Ticket, description: The change.}}
+      notify: {mail: ops@example.com, block: browser-mail}
+  - id: after
+    run: echo "$TICKET" >> $TRACES/ticket
+    env: {TRACES: "SITE_FOLDER", TICKET: "${{ steps.ask.outputs.ticket }}"}
+"""
+
+WORKFLOWS = {"guarded": GUARDED, "network": NETWORK, "question": QUESTION, "flaky": FLAKY, "database": DATABASE}
 
 INFRASTRUCTURE = """
 variable "environment" {
