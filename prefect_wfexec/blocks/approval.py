@@ -55,20 +55,20 @@ class ApprovalPolicy(Block):
     allow_self: bool = Field(
         default=False, title="Allow self-approval", description="Whether who started the run may approve it."
     )
-    expires: str | None = Field(
-        default=None,
+    expires: str = Field(
+        default="",
         title="Expires after",
-        description="How long a gate stays open, e.g. `4h` or `2d`; without it, until somebody decides.",
+        description="How long a gate stays open, e.g. 4h or 2d; without it, until somebody decides.",
     )
     on_expire: Literal["reject", "cancel"] = Field(
         default="reject",
         title="When it expires",
         description="Whether the run then fails as rejected, or is cancelled.",
     )
-    hold: str | None = Field(
-        default=None,
+    hold: str = Field(
+        default="",
         title="Hold",
-        description="How long a deployed run that only waits keeps its process, e.g. `30s`; then it is suspended.",
+        description="How long a deployed run that only waits keeps its process, e.g. 30s; then it is suspended.",
     )
     notify: list[Notify] = Field(
         default=[], title="Notify", description="Who is told that a decision is wanted: Slack channels, mail addresses."
@@ -88,16 +88,17 @@ class ApprovalPolicy(Block):
             raise ValueError("approvers are named once each, and not by an empty name")
         return [approver.strip() for approver in approvers]
 
-    @field_validator("expires", "hold")
+    @field_validator("expires", "hold", mode="before")
     @classmethod
-    def _is_duration(cls, value: str | None) -> str | None:
-        if value is None or not value.strip():
-            return None
+    def _is_duration(cls, value: object) -> str:
+        # Text in any case: of a field that may be null Prefect's page makes two.
+        if value is None or not str(value).strip():
+            return ""
         try:
             parse_duration(value)
         except UsageError as error:
             raise ValueError(f"{error.message}: {error.hint}") from None
-        return value.strip()
+        return str(value).strip()
 
     @model_validator(mode="after")
     def _reachable_quorum(self) -> "ApprovalPolicy":

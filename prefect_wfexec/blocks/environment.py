@@ -47,11 +47,11 @@ class TargetEnvironment(Block):
         title="Approval policy",
         description="Who may approve here, and how: a saved Approval Policy, or its name. Definitions can't loosen it.",
     )
-    lock_key: str | None = Field(
-        default=None, title="Lock key", description="What only one run at a time may hold here, e.g. `tf/network`."
+    lock_key: str = Field(
+        default="", title="Lock key", description="What only one run at a time may hold here, e.g. `tf/network`."
     )
     variables: dict[str, Any] = Field(
         default_factory=dict,
         title="Variables",
-        description="What differs here, for expressions: environment.variables.<name>. No secrets.",
+        description="What differs here, for expressions: `environment.variables.name`. No secrets.",
     )

@@ -49,8 +49,8 @@ class Mailer(Block):
         description="How the connection is encrypted; `none` only for a relay on the same machine or network.",
     )
     sender: str = Field(title="Sender", description="The address mails come from.")
-    username: str | None = Field(default=None, title="Username", description="The account, when the server wants one.")
-    password: SecretStr | None = Field(default=None, title="Password", description="The account's password.")
+    username: str = Field(default="", title="Username", description="The account, when the server wants one.")
+    password: SecretStr = Field(default=SecretStr(""), title="Password", description="The account's password.")
 
     @field_validator("sender")
     @classmethod

@@ -44,8 +44,8 @@ class MailAccess(BaseModel):
     port: int = 587
     security: Literal["starttls", "tls", "none"] = "starttls"
     sender: str
-    username: str | None = None
-    password: SecretStr | None = None
+    username: str = ""
+    password: SecretStr = SecretStr("")
 
 
 async def send_mail(block: str, to: str, subject: str, text: str) -> None:
@@ -82,7 +82,7 @@ def _deliver(access: MailAccess, message: EmailMessage) -> None:
         if access.security == "starttls":
             server.starttls(context=context)
         if access.username:
-            server.login(access.username, access.password.get_secret_value() if access.password else "")
+            server.login(access.username, access.password.get_secret_value())
         server.send_message(message)
 
 

@@ -7,7 +7,7 @@ from prefect.blocks.core import Block
 from pydantic import ValidationError
 
 import prefect_wfexec.blocks as blocks
-from prefect_wfexec.blocks import SlackBot, TargetEnvironment
+from prefect_wfexec.blocks import ApprovalPolicy, Mailer, SlackBot, TargetEnvironment
 from prefect_wfexec.engine.environment import BLOCK_SLUG as ENVIRONMENT_SLUG
 from prefect_wfexec.engine.environment import BLOCK_TYPE_NAME as ENVIRONMENT_NAME
 from prefect_wfexec.runtime.saved_blocks import read_block_data
@@ -29,11 +29,16 @@ def test_the_step_looks_for_the_type_that_the_block_is() -> None:
     assert SlackBot.get_block_type_name() == BLOCK_TYPE_NAME
 
 
-@pytest.mark.parametrize("kind", [SlackBot, TargetEnvironment])
+@pytest.mark.parametrize("kind", [ApprovalPolicy, Mailer, SlackBot, TargetEnvironment])
 def test_the_form_in_prefect_explains_every_field(kind: type[Block]) -> None:
     schema = kind.model_json_schema()
     assert all(field["title"] and field["description"] for field in schema["properties"].values())
-    assert schema["secret_fields"] == (["token"] if kind is SlackBot else [])
+    assert schema["secret_fields"] == {SlackBot: ["token"], Mailer: ["password"]}.get(kind, [])
+    # Of a field that may be null the page makes two, and shows a secret in it.
+    assert [name for name, field in schema["properties"].items() if "anyOf" in field] == (
+        ["policy"] if kind is TargetEnvironment else []
+    )
+    assert not any("<" in field["description"] for field in schema["properties"].values())
     assert kind.get_description()
     assert f"{kind.__name__}(" in (kind.get_code_example() or "")
 
