@@ -80,6 +80,8 @@ class Watcher:
         for fact in facts:
             if fact.kind in _SHOWN:
                 self._say(workflow, state, fact)
+            elif fact.kind is Kind.REFUSED:
+                self.write(f"not counted, from {fact.data.get('by') or 'unknown'}: {fact.data.get('reason')}")
         self.changed(workflow, state)
         self._answer_gates(state)
 

@@ -162,7 +162,7 @@ def _question(gate: Gate, workflow: Workflow, state: ExecutionState) -> str:
     if gate.expires is not None:
         parts.append(f"Open until {gate.expires.astimezone(UTC):%Y-%m-%d %H:%M} UTC.")
     if planned is not None:
-        parts.append(_plan_text(planned))
+        parts += [_plan_text(planned), _plan_link(state)]
     parts.append(f"What is decided on: `{gate.subject_digest[:16]}`")
     parts.append(_consequences(gate, workflow))
     # Of a field's description Prefect joins the lines, which spoils tables and code, but only where a newline ends
@@ -221,8 +221,16 @@ def _plan_text(planned: Mapping[str, JSON]) -> str:
     is_cut = len(lines) > LONGEST_PLAN_LINES or len(text) > LONGEST_PLAN_CHARACTERS
     found = ["```text", *lines[:LONGEST_PLAN_LINES], *(["…"] if is_cut else []), "```"]
     if is_cut:
-        found += ["", "The whole plan is among the run's artifacts."]
+        found += ["", "This is its beginning."]
     return "\n".join(found)
+
+
+def _plan_link(state: ExecutionState) -> str:
+    """Where the whole plan is: its page among the run's artifacts."""
+    name = state.opened.run_name if state.opened else ""
+    if not name.startswith("wfr_"):
+        return "The whole plan is among the run's artifacts."
+    return f"[The whole plan](/artifacts/key/{name.replace('_', '-')}-plan)"
 
 
 def _plain(value: JSON) -> str:

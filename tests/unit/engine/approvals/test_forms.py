@@ -54,6 +54,7 @@ def test_no_line_of_the_question_ends_with_a_newline_which_prefects_page_would_j
 def test_a_long_plan_is_cut_and_says_so() -> None:
     lines = question(form_of(text="\n".join(["line"] * (LONGEST_PLAN_LINES + 1)), resources=MOST_RESOURCES + 2))
     assert lines.split("\r").count("line") == LONGEST_PLAN_LINES
+    assert "This is its beginning." in lines
     assert "The whole plan is among the run's artifacts." in lines
     assert "| … | 2 more |" in lines
 
@@ -89,3 +90,37 @@ def test_the_decision_has_no_default() -> None:
 
 def test_html_in_a_message_is_text() -> None:
     assert question(form_of(message="<img src=x> **now**")).startswith("&lt;img src=x> **now**")
+
+
+def test_the_plan_is_linked() -> None:
+    outputs = {"digest": "abc", "summary": "1 to add", "text": "Plan: 1 to add.", "resources": []}
+    state = folded(
+        opened(run_name="wfr_a1"),
+        entered(),
+        started("plan"),
+        finished("plan", outputs=outputs),
+        started("gate"),
+        gate_opened("gate"),
+    )
+    form = current_form(WORKFLOW, state)
+    assert form is not None
+    assert "[The whole plan](/artifacts/key/wfr-a1-plan)" in question(form).split("\r")
+
+
+def test_a_gate_of_named_people_asks_for_a_code_and_shows_how_far_it_is() -> None:
+    approvers, fields = ["ann", "bob"], {"ticket": {"type": "string"}}
+    form = form_of(approvers=approvers, quorum=2, is_governed=True, fields=fields, news=["a was not to change"])
+    assert "**0 of 2 approved.** May decide: ann, bob." in question(form).split("\r")
+    assert "- a was not to change" in question(form).split("\r")
+    answer = {"decision": "approve", "code": "x", "ticket": "t"}
+    jsonschema.validate(answer, form.schema)
+    jsonschema.validate({"decision": "reject", "code": "x", "comment": "no"}, form.schema)
+    for missing in ("decision", "code", "ticket"):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({name: value for name, value in answer.items() if name != missing}, form.schema)
+
+
+def test_a_step_that_failed_is_asked_about_in_its_own_words() -> None:
+    form = form_of(choices=["retry", "skip", "abort"])
+    assert form.schema["properties"]["decision"]["enum"] == ["retry", "skip", "abort"]
+    assert "**retry**: the step runs again." in question(form)
