@@ -79,6 +79,7 @@ def find_step_type(name: str) -> type[StepType]:
 
 
 def catalog() -> Catalog:
-    """Every registered step type, as the definition floor sees it."""
+    """Every registered step type, as the definition floor sees it; `shell`, which `run:` alone means, first."""
     load_step_types()
-    return Catalog.of(cls.spec for cls in _types.values())
+    # Whoever imported a module of step types first must not change what a definition means.
+    return Catalog.of(cls.spec for _, cls in sorted(_types.items(), key=lambda item: item[0] != "shell"))

@@ -86,3 +86,10 @@ def test_a_step_says_how_it_failed() -> None:
 )
 def test_names_in_a_message(names: list[str], text: str) -> None:
     assert join_names(names) == text
+
+
+def test_run_alone_means_shell_whatever_was_imported_first() -> None:
+    from prefect_wfexec.steps.registry import catalog
+
+    every_error()
+    assert next(spec.name for spec in catalog().specs.values() if spec.accepts_run) == "shell"
