@@ -1,0 +1,144 @@
+"""Facts about the run as a whole."""
+
+from dataclasses import replace
+
+from prefect_wfexec.journal.facts import Fact
+from prefect_wfexec.journal.folding.parts import with_engine, without_request
+from prefect_wfexec.journal.state import Closed, EngineInfo, ExecutionState, Opened, Request, StepState, Validation
+from prefect_wfexec.status import RunStatus, TriggerKind
+
+
+def opened(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    if state.opened is not None:
+        return state
+    data = fact.data
+    opened = Opened(
+        at=fact.time,
+        definition=str(data["definition"]),
+        digest=str(data["digest"]),
+        workflow=str(data["workflow"]),
+        path=str(data.get("path", "")),
+        folder=str(data.get("folder", "")),
+        inputs=dict(data["inputs"]),
+        trigger=dict(data.get("trigger") or {}),
+        triggered_by=str(data.get("triggered_by") or TriggerKind.MANUAL),
+        user=data.get("user"),
+        run_name=str(data.get("run_name", "")),
+    )
+    return replace(state, opened=opened)
+
+
+def entered(state: ExecutionState, fact: Fact, number: int) -> ExecutionState:
+    engine = EngineInfo(
+        id=str(fact.data["engine"]),
+        number=number,
+        at=fact.time,
+        host=str(fact.data.get("host", "")),
+        pid=int(fact.data.get("pid", 0)),
+        pid_started=str(fact.data.get("pid_started", "")),
+        last_fact=fact.time,
+    )
+    segments = state.segments
+    if not state.closed and (not segments or segments[-1][1] is not None):
+        segments = (*segments, (fact.time, None))
+    return replace(state, engines=(*state.engines, engine), segments=segments)
+
+
+def validated(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    is_fenced_out = state.engine is None or state.engine.id != str(fact.data["engine"])
+    if is_fenced_out or state.validation is not None:
+        return state
+    data = fact.data
+    policy = data.get("policy")
+    validation = Validation(
+        environment=dict(data.get("environment") or {}),
+        problem=str(data.get("problem") or ""),
+        is_protected=bool(data.get("is_protected")),
+        policy=None if policy is None else dict(policy),
+        policies={str(name): dict(one) for name, one in dict(data.get("policies") or {}).items()},
+    )
+    return replace(state, validation=validation)
+
+
+def superseded(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    return with_engine(state, str(fact.data["engine"]), lambda engine: replace(engine, left=True, last_fact=fact.time))
+
+
+def noted(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    engine_id = fact.data.get("engine")
+    if not engine_id:
+        return state
+    has_left = bool(fact.data.get("suspended"))
+    return with_engine(
+        state,
+        str(engine_id),
+        lambda engine: replace(engine, left=engine.left or has_left, last_fact=fact.time),
+    )
+
+
+def requested(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    request = Request(fact.id, str(fact.data["what"]), dict(fact.data), fact.actor, fact.time)
+    if request.what == "cancel" and state.cancel is None and not state.closed:
+        return replace(state, cancel=request)
+    if request.id in state.requests:
+        return state
+    return replace(state, requests={**state.requests, request.id: request})
+
+
+def closed(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    if state.closed is not None or state.engine is None or state.engine.id != fact.data.get("engine"):
+        return state
+    data = fact.data
+    status = RunStatus(data["status"])
+    if not status.is_final:
+        return state
+    closed = Closed(
+        at=fact.time,
+        status=status,
+        reason=str(data.get("reason") or ""),
+        outputs=data.get("outputs"),
+        outputs_ref=data.get("outputs_ref"),
+    )
+    segments = state.segments
+    if segments and segments[-1][1] is None:
+        segments = (*segments[:-1], (segments[-1][0], fact.time))
+    return replace(state, closed=closed, segments=segments)
+
+
+def reset(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    """Steps that ended are to run again; a run that had ended is open again."""
+    request = str(fact.data["request"])
+    if request in state.retries:
+        return state
+    reset = {str(step_id) for step_id in fact.data["reset"]}
+    steps = {
+        step_id: _anew(step) if step_id in reset and step.status.is_final else step
+        for step_id, step in state.steps.items()
+    }
+    failed = frozenset(step_id for step_id in state.failed if steps[step_id].status.is_final)
+    if fact.data.get("goes_on") and state.closed is None:
+        return replace(state, steps=steps, failed=failed, retries=state.retries | {request})
+    open_again = replace(
+        state,
+        steps=steps,
+        failed=failed,
+        validation=None,
+        closed=None,
+        cancel=None,
+        retries=state.retries | {request},
+    )
+    return without_request(open_again, request)
+
+
+def _anew(step: StepState) -> StepState:
+    """A step that is to run again: what its attempts were stays known, what came of them does not count any more."""
+    return StepState(
+        step.id,
+        attempt=step.attempt,
+        engine=step.engine,
+        first_started=step.first_started,
+        claims=step.claims,
+        attempts=step.attempts,
+        attempts_before=step.attempt,
+        active_seconds=step.active_seconds,
+    )
