@@ -3,21 +3,19 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect.logging.loggers import flow_run_logger
 
-from prefect_wfexec.definition.expressions import ExpressionError
-from prefect_wfexec.definition.model import JSON, Step, Workflow
+from prefect_wfexec.definition.model import JSON, Workflow
 from prefect_wfexec.engine import fencing
+from prefect_wfexec.engine.acting import Acting
 from prefect_wfexec.engine.approvals import gates
 from prefect_wfexec.engine.approvals.codes import CodeBook
-from prefect_wfexec.engine.approvals.failing import failing_facts, opening_after_failure
+from prefect_wfexec.engine.approvals.failing import failing_facts
 from prefect_wfexec.engine.approvals.gate_desk import GateDesk
-from prefect_wfexec.engine.approvals.opening import policies_over, prepare_gate
-from prefect_wfexec.engine.approvals.rules import rules_of
+from prefect_wfexec.engine.approvals.gate_opener import GateOpener
 from prefect_wfexec.engine.at_work import AtWork
 from prefect_wfexec.engine.closing import closing_fact, outputs_page, stored_run_outputs
 from prefect_wfexec.engine.context import RunContext
@@ -31,14 +29,10 @@ from prefect_wfexec.engine.opening import Entered, enter_run
 from prefect_wfexec.engine.painter import Painter
 from prefect_wfexec.engine.retrying import reset, wanted_retry
 from prefect_wfexec.engine.session import Session
-from prefect_wfexec.engine.task_runs import write_task_run
-from prefect_wfexec.errors import EngineError, StepFailed, one_line
 from prefect_wfexec.journal.facts import Fact, Kind, utc_now
 from prefect_wfexec.journal.fold import fold_facts
 from prefect_wfexec.journal.keys import Keys, foreign_journal
 from prefect_wfexec.journal.state import ExecutionState
-from prefect_wfexec.status import StepStatus
-from prefect_wfexec.steps.registry import find_step_type
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -99,6 +93,7 @@ class Engine:
         )
         self._desk = GateDesk(self.id, client, flow_run, self._journal, self._picture, self._painter)
         self._run: Entered
+        self._acting: Acting
         self._is_entered = False
 
     async def execute(self) -> "State[Any]":
@@ -144,36 +139,21 @@ class Engine:
             await self._picture.open(state)
             return
         self._run, self._is_entered = entered, True
+        opener = GateOpener(self.id, self._flow_run.id, entered, self._lent, self._work, self._gate_opened)
+        self._acting = Acting(self._flow_run.id, entered, self._journal, self._work, opener, self._painter)
         self._picture.is_entered_again = len(state.engines) > 1
         self._painter.start()
         self._painter.job(lambda: self._picture.open(state))
         self._tell(())
-        self._show_what_runs_again(state)
-        for gate_step in self._unopened_gates(state):
-            self._start(gate_step)
-        for current in state.steps.values():
-            if current.asks and state.open_gate(current.id) is None:
-                self._ask_about(entered.decider.outline.steps[current.id])
+        self._acting.take_up()
         await self._desk.look(self._run.workflow)
         await self._loop()
-
-    def _show_what_runs_again(self, state: ExecutionState) -> None:
-        for current in state.steps.values():
-            if current.status is StepStatus.PENDING and current.attempts_before:
-                step = self._run.decider.outline.steps[current.id]
-                write_task_run(step, self._flow_run.id, StepStatus.PENDING, "", current.attempt)
 
     def _wake_from_any_thread(self, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
         def wake() -> None:
             loop.call_soon_threadsafe(self._wake.set)
 
         return wake
-
-    def _unopened_gates(self, state: ExecutionState) -> list[Step]:
-        """Gates whose engine died between their start and their opening."""
-        running = [step.id for step in state.steps.values() if step.status is StepStatus.RUNNING]
-        steps = self._run.decider.outline.steps
-        return [steps[step_id] for step_id in running if _is_gate(steps[step_id])]
 
     async def _leave(self) -> None:
         """Stop what still runs, whatever the reason for leaving, and record how it ended."""
@@ -223,7 +203,8 @@ class Engine:
                 return
             may_be_cut = len(facts) >= FACTS_AN_ENTRY
             self._changed = None if may_be_cut else set()
-            self._act_on(facts)
+            self._acting.act_on(facts)
+            self._warn_of_refusals(facts)
             self._tell(facts)
             if not may_be_cut:
                 return
@@ -290,97 +271,6 @@ class Engine:
             note = {"engine": self.id, "text": f"finishing {', '.join(self._work.names)}"}
             await self._journal.append(lambda _state: [Fact(Kind.NOTED, note)])
 
-    # -- acting --------------------------------------------------------------------------------------------------
-
-    def _act_on(self, facts: Sequence[Fact]) -> None:
-        """Do what the facts say, in their order: an entry may end one attempt of a step and begin the next."""
-        ended = {_attempt_of(fact) for fact in facts if fact.kind is Kind.STEP_FINISHED}
-        begun = {_attempt_of(fact) for fact in facts if fact.kind is Kind.STEP_STARTED}
-        for fact in facts:
-            if fact.kind is Kind.STEP_STARTED and _attempt_of(fact) not in ended:
-                self._start(self._step_of(fact))
-            elif fact.kind is Kind.STEP_FINISHED:
-                self._settle(str(fact.data["step"]))
-                if fact.data.get("asks"):
-                    self._ask_about(self._step_of(fact))
-                if _attempt_of(fact) in begun or _is_gate(self._step_of(fact)):
-                    self._show_task_run(str(fact.data["step"]))
-            elif fact.kind is Kind.STEP_SKIPPED:
-                self._show_task_run(str(fact.data["step"]))
-            elif fact.kind is Kind.REFUSED:
-                self._logger.warning("refused, from %s: %s", fact.data.get("by") or "unknown", fact.data["reason"])
-
-    def _step_of(self, fact: Fact) -> Step:
-        return self._run.decider.outline.steps[str(fact.data["step"])]
-
-    def _settle(self, step_id: str) -> None:
-        finish = self._work.settle(step_id)
-        for page in finish.artifacts if finish is not None else ():
-            self._painter.page(page)
-
-    def _show_task_run(self, step_id: str) -> None:
-        """Show a step whose task run no task engine ended: skipped, cancelled before it began, a gate."""
-        step, current = self._run.decider.outline.steps[step_id], self._journal.state.step(step_id)
-        if current.status.is_final:
-            message = current.fault.message if current.fault else current.reason or current.summary
-            write_task_run(step, self._flow_run.id, current.status, message, current.attempt, current.started)
-
-    def _start(self, step: Step) -> None:
-        state = self._journal.state
-        number = state.step(step.id).attempt
-        if _is_gate(step):
-            self._work.spawn(step, number, self._open_gate(step, number))
-        else:
-            scope = self._run.scopes.scope(state, {"with": dict(step.with_), "env": dict(step.env)})
-            self._work.start(step, number, scope)
-
-    def _ask_about(self, step: Step) -> None:
-        number = self._journal.state.step(step.id).attempt
-        self._work.spawn(step, number, self._open_gate_after_failure(step, number))
-
-    async def _open_gate_after_failure(self, step: Step, number: int) -> None:
-        """Ask what becomes of a step that failed; the loop acts on the answer."""
-        outline, validation = self._run.decider.outline, self._journal.state.validation
-        over = policies_over({}, validation)
-        rules = rules_of({}, over, is_protected=validation is not None and validation.is_protected)
-
-        def decide(state: ExecutionState) -> list[Fact]:
-            asks = state.step(step.id).asks and state.open_gate(step.id) is None
-            if not asks or not fencing.is_current(state, self.id):
-                return []
-            return [opening_after_failure(outline, state, step, replace(rules, allow_self=True)).fact(utc_now())]
-
-        facts = await self._journal.append(decide)
-        if facts:
-            message = str(facts[0].data.get("message") or "")
-            write_task_run(step, self._flow_run.id, StepStatus.WAITING, message, number)
-        self._tell(facts)
-        self._wake.set()
-
-    async def _open_gate(self, step: Step, number: int) -> None:
-        """Open a gate; the loop closes it when it is decided."""
-        state = self._journal.state
-        scope = self._run.scopes.scope(state, {"with": dict(step.with_)})
-        try:
-            opening = await prepare_gate(step, scope, state, self._lent, state.validation)
-        except (StepFailed, ExpressionError, EngineError) as error:
-            kind = error.type if isinstance(error, StepFailed) else "expression"
-            self._work.failed(step, number, error.code if isinstance(error, EngineError) else kind, one_line(error))
-            return
-
-        def decide(now_state: ExecutionState) -> list[Fact]:
-            is_ready = now_state.step(step.id).status is StepStatus.RUNNING
-            if not is_ready or not fencing.is_current(now_state, self.id):
-                return []
-            return [opening.fact(utc_now())]
-
-        facts = await self._journal.append(decide)
-        if opening.covered_by is None:
-            message = str(opening.shown.get("message") or "")
-            write_task_run(step, self._flow_run.id, StepStatus.WAITING, message, number)
-        self._tell(facts)
-        self._wake.set()
-
     async def _close(self) -> None:
         shown, ref = await stored_run_outputs(self._run, self._lent)
         outline = self._run.decider.outline
@@ -400,10 +290,11 @@ class Engine:
         if fencing.is_current(state, self.id):
             self._painter.changed(self._run.workflow, state)
 
+    def _gate_opened(self, facts: Sequence[Fact]) -> None:
+        self._tell(facts)
+        self._wake.set()
 
-def _attempt_of(fact: Fact) -> tuple[str, int]:
-    return str(fact.data["step"]), int(fact.data["attempt"])
-
-
-def _is_gate(step: Step) -> bool:
-    return find_step_type(step.uses).spec.is_gate
+    def _warn_of_refusals(self, facts: Sequence[Fact]) -> None:
+        for fact in facts:
+            if fact.kind is Kind.REFUSED:
+                self._logger.warning("refused, from %s: %s", fact.data.get("by") or "unknown", fact.data["reason"])

@@ -129,6 +129,7 @@ class Entry:
         digest: sha256 of its text; what the next entry names.
         prev: What it says the digest of the entry before it is.
         signed: Whether it carries a signature, by whatever key.
+        received: When Prefect's server wrote it down, where that is known.
     """
 
     number: int
@@ -138,13 +139,20 @@ class Entry:
     digest: str
     prev: str
     signed: bool = False
+    received: datetime | None = None
 
     @property
     def trusted_facts(self) -> tuple[Fact, ...]:
-        """The facts that count: all of a keyed entry, and of any other the requests, whose names nobody has proven."""
-        if self.keyed:
-            return self.facts
-        return tuple(replace(fact, actor=Actor(fact.actor.name)) for fact in self.facts if fact.kind in UNKEYED_KINDS)
+        """The facts that count: all of a keyed entry, and of any other the requests, whose names nobody has proven.
+
+        A request was made when the server got it, whatever the clock of who made it said.
+        """
+        facts = self.facts
+        if not self.keyed:
+            facts = tuple(replace(fact, actor=Actor(fact.actor.name)) for fact in facts if fact.kind in UNKEYED_KINDS)
+        if self.received is None:
+            return facts
+        return tuple(replace(fact, time=self.received) if fact.kind is Kind.REQUESTED else fact for fact in facts)
 
 
 def canonical_json(value: JSON) -> str:

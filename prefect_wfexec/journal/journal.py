@@ -8,7 +8,8 @@ import asyncio
 import hashlib
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -149,17 +150,17 @@ class Journal:
         while True:
             number = len(self.entries) + 1
             texts = await self._read_block(number)
-            for offset, (key, text) in enumerate(texts):
+            for offset, (key, text, received) in enumerate(texts):
                 if key != _key(number + offset):
                     raise JournalError(f"entry {_key(number + offset)} of run {self.run_id} is missing")
-                entry = read_entry(str(self.run_id), number + offset, text, self.keys)
+                entry = replace(read_entry(str(self.run_id), number + offset, text, self.keys), received=received)
                 new.append(entry)
                 self._take(entry)
             if (number + len(texts)) // BLOCK == number // BLOCK:
                 return new
 
-    async def _read_block(self, number: int) -> list[tuple[str, str]]:
-        """Keys and texts from entry `number` to the end of its block, in order."""
+    async def _read_block(self, number: int) -> list[tuple[str, str, datetime]]:
+        """Key, text and time of arrival of each entry from `number` to the end of its block, in order."""
         first = number // BLOCK * BLOCK
         body = {
             "prefix": _key(number)[:-2],
@@ -167,7 +168,8 @@ class Journal:
             "exclude_keys": [_key(known) for known in range(max(first, 1), number)],
         }
         response = await self._retried("POST", "/flow_runs/{id}/input/filter", json=body)
-        return sorted((str(row["key"]), str(row["value"])) for row in response.json())
+        rows = sorted(response.json(), key=lambda row: str(row["key"]))
+        return [(str(row["key"]), str(row["value"]), datetime.fromisoformat(row["created"])) for row in rows]
 
     def _take(self, entry: Entry) -> None:
         if entry.prev != self.head and entry.keyed:

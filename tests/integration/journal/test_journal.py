@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -115,6 +116,17 @@ async def test_a_request_without_the_key_is_read(api):
         await owner.catch_up()
     assert owner.state.cancel is not None
     assert owner.verify().verified
+
+
+async def test_a_request_dated_back_was_made_when_it_arrived(api):
+    dated_back = Fact(Kind.REQUESTED, {"what": "decision"}, time=datetime(2020, 1, 1, tzinfo=UTC))
+    async with get_client() as client:
+        run_id = await new_run(client)
+        await Journal(client, run_id, KEYS).append(lambda _state: [Fact(Kind.ENTERED, {"engine": "one"})])
+        await Journal(client, run_id, None).append(lambda _state: [dated_back])
+        journal = Journal(client, run_id, KEYS)
+        await journal.catch_up()
+    assert timedelta() < datetime.now(UTC) - journal.state.requests[dated_back.id].at < timedelta(hours=1)
 
 
 async def test_a_deleted_entry_is_noticed(api):

@@ -1,7 +1,8 @@
 """Entries as text: what comes back, what is noticed."""
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from prefect_wfexec.journal.entries import read_entry, write_entry
 from prefect_wfexec.journal.facts import Actor, Fact, Kind, canonical_json
+from prefect_wfexec.journal.keys import Keys
 from tests.unit.journal.support import KEYS, OTHER_KEYS, RUN, at, chain, entered, requested, started, unhurried
 
 json_values = st.recursive(
@@ -98,6 +100,17 @@ def test_without_a_key_a_signature_is_taken_on_trust_and_its_absence_is_seen() -
     unsigned = write_entry(RUN, 3, "an id", "", [entered()], None)
     assert not read_entry(RUN, 3, unsigned, None).keyed
     assert read_entry(RUN, 3, unsigned, None).trusted_facts == ()
+
+
+@pytest.mark.parametrize("keys", [KEYS, None])
+def test_a_request_was_made_when_the_server_got_it_whatever_clock_its_maker_has(keys: Keys | None) -> None:
+    said = datetime(2026, 3, 1, 11, tzinfo=UTC)
+    facts = [Fact(Kind.REQUESTED, {"what": "decision"}, time=said), Fact(Kind.NOTED, {}, time=said)]
+    entry = read_entry(RUN, 3, write_entry(RUN, 3, "an id", "", facts, keys), KEYS)
+    got = said + timedelta(hours=5)
+    times = {fact.kind: fact.time for fact in replace(entry, received=got).trusted_facts}
+    assert times == ({Kind.REQUESTED: got, Kind.NOTED: said} if keys else {Kind.REQUESTED: got})
+    assert entry.trusted_facts[0].time == said
 
 
 def test_each_entry_names_the_one_before_it() -> None:
