@@ -88,11 +88,7 @@ def _looking(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _deciding(commands: "argparse._SubParsersAction[Parser]") -> None:
-    skip = _run_command(commands, "skip", "go on without a step that failed and is asked about")
-    skip.add_argument("--step", metavar="S", required=True, help="the step")
-    skip.add_argument("--reason", metavar="T", dest="comment", required=True, help="why")
-    skip.add_argument("--code", metavar="C", help="your personal code, where the gate asks for one")
-    skip.set_defaults(field=[])
+    _taking_up(commands)
     for name in ("approve", "reject"):
         decide = _run_command(commands, name, f"{name} what a run waits for")
         decide.add_argument("--step", metavar="S", help="which gate, when more than one is open")
@@ -101,6 +97,25 @@ def _deciding(commands: "argparse._SubParsersAction[Parser]") -> None:
         decide.add_argument(
             "--field", metavar="NAME=VALUE", action="append", default=[], help="a field of the gate's form"
         )
+
+
+def _taking_up(commands: "argparse._SubParsersAction[Parser]") -> None:
+    retry = _run_command(commands, "retry", "do again what failed in a run that has ended")
+    which = retry.add_mutually_exclusive_group()
+    which.add_argument("--step", metavar="S", help="only this step, of those that failed, and what hangs on it")
+    which.add_argument("--from", dest="from_step", metavar="S", help="this step and all behind it, whatever they did")
+    retry.add_argument("--latest", action="store_true", help="go on with the definition as it is now")
+    retry.add_argument("--reason", metavar="T", default="", help="why")
+    _inputs(retry)
+    skip = _run_command(commands, "skip", "go on without a step that failed")
+    skip.add_argument("--step", metavar="S", required=True, help="the step")
+    skip.add_argument("--reason", metavar="T", required=True, help="why")
+    skip.add_argument("--code", metavar="C", help="your personal code, where a gate asks what becomes of the step")
+    skip.set_defaults(latest=False, inputs=[], field=[])
+    for command in (retry, skip):
+        command.add_argument("--dry-run", action="store_true", help="show what would run again, and change nothing")
+        command.add_argument("--yes", action="store_true", help="do not ask; what runs here has its gates approved")
+        command.add_argument("--follow", action="store_true", help="until the run ends; then with its exit code")
 
 
 def _run_command(commands: "argparse._SubParsersAction[Parser]", name: str, words: str) -> Parser:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from prefect_wfexec.cli.output import note
 from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.engine.approvals.forms import plan_of
 from prefect_wfexec.journal.state import ExecutionState, Gate
@@ -23,6 +24,14 @@ class Answer:
     comment: str
     code: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
+
+
+async def confirm(question: str) -> bool:
+    """Whether somebody says yes; where nobody can be asked, what was ordered goes ahead."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    note(f"{question} [y/N]")
+    return (await _line() or "").strip().lower() in {"y", "yes"}
 
 
 async def ask(

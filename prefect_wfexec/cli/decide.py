@@ -22,7 +22,7 @@ async def reject(arguments: argparse.Namespace) -> int:
     return await _decide(arguments, "reject")
 
 
-async def skip(arguments: argparse.Namespace) -> int:
+async def skip_at_gate(arguments: argparse.Namespace) -> int:
     """Go on without a step that failed and waits for what becomes of it."""
     return await _decide(arguments, "skip")
 

@@ -18,13 +18,7 @@ def parse_inputs(workflow: Workflow, pairs: Sequence[str]) -> dict[str, JSON]:
     Raises:
         UsageError: an input is unknown, missing, or of another type or choice than declared.
     """
-    given = dict(_split(pair) for pair in pairs)
-    declared = {one.name: one for one in workflow.inputs}
-    unknown = [name for name in given if name not in declared]
-    if unknown:
-        known = f"it has {join_names(list(declared))}" if declared else "it has none"
-        words = f"workflow '{workflow.name}' has no input {join_names(unknown)}"
-        raise UsageError(words, hint=known, code="unknown-input")
+    given, declared = _given(workflow, pairs), {one.name: one for one in workflow.inputs}
     missing = [name for name, one in declared.items() if one.required and name not in given]
     if missing:
         raise UsageError(
@@ -33,6 +27,27 @@ def parse_inputs(workflow: Workflow, pairs: Sequence[str]) -> dict[str, JSON]:
             code="missing-input",
         )
     return {name: _typed(one, given[name]) if name in given else one.default for name, one in declared.items()}
+
+
+def parse_changes(workflow: Workflow, pairs: Sequence[str]) -> dict[str, JSON]:
+    """The inputs that were given, typed and checked, and no others.
+
+    Raises:
+        UsageError: an input is unknown, or of another type or choice than declared.
+    """
+    given = _given(workflow, pairs)
+    return {one.name: _typed(one, given[one.name]) for one in workflow.inputs if one.name in given}
+
+
+def _given(workflow: Workflow, pairs: Sequence[str]) -> dict[str, str]:
+    given = dict(_split(pair) for pair in pairs)
+    known = [one.name for one in workflow.inputs]
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        hint = f"it has {join_names(known)}" if known else "it has none"
+        words = f"workflow '{workflow.name}' has no input {join_names(unknown)}"
+        raise UsageError(words, hint=hint, code="unknown-input")
+    return given
 
 
 def _split(pair: str) -> tuple[str, str]:

@@ -27,7 +27,8 @@ _MODULES = {
     "audit": "lists",
     "approve": "decide",
     "reject": "decide",
-    "skip": "decide",
+    "retry": "retry",
+    "skip": "retry",
     "reconcile": "reconcile",
     "doctor": "doctor",
 }

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prefect_wfexec.cli.inputs import parse_inputs
 from prefect_wfexec.cli.interrupts import Interrupts
@@ -26,6 +26,7 @@ from prefect_wfexec.views.summary import summary_text
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun
+    from prefect.flows import Flow
 
 LOOK_SECONDS = 1.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -40,15 +41,21 @@ async def run(arguments: argparse.Namespace) -> int:
             if arguments.yes:
                 await refuse_yes(workflow, inputs)
             flow, flow_run = await create_run(client, workflow, inputs, manual_context())
-            announce = note if arguments.json else say
-            announce(f"Run {flow_run.name}")
-            watcher = make_watcher(user=local_user(), yes=arguments.yes, to_standard_error=arguments.json)
-            with Interrupts(watcher, SIGNALS), watcher:
-                ran_here = await execute_here(flow, flow_run, watcher.session)
-            if not ran_here:
-                note(f"another process has taken over {flow_run.name}; waiting for its end")
-            execution = await until_ended(client, flow_run)
-    return _report(execution, as_json=arguments.json)
+            return await execute_and_report(client, flow, flow_run, arguments)
+
+
+async def execute_and_report(
+    client: "PrefectClient", flow: "Flow[..., Any]", flow_run: "FlowRun", arguments: argparse.Namespace
+) -> int:
+    """Run a flow run here, shown as it goes; the exit code it ends with."""
+    announce = note if arguments.json else say
+    announce(f"Run {flow_run.name}")
+    watcher = make_watcher(user=local_user(), yes=arguments.yes, to_standard_error=arguments.json)
+    with Interrupts(watcher, SIGNALS), watcher:
+        ran_here = await execute_here(flow, flow_run, watcher.session)
+    if not ran_here:
+        note(f"another process has taken over {flow_run.name}; waiting for its end")
+    return _report(await until_ended(client, flow_run), as_json=arguments.json)
 
 
 def loaded(path: Path) -> Workflow:

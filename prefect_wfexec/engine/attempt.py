@@ -15,6 +15,7 @@ from prefect_wfexec.definition.expressions import ExpressionError, references, r
 from prefect_wfexec.definition.model import JSON, Step
 from prefect_wfexec.definition.withs import validate_with
 from prefect_wfexec.engine.commands import Commands
+from prefect_wfexec.engine.outcome import BLOB_GONE, OUTCOME_UNKNOWN
 from prefect_wfexec.engine.outputs import StoredOutputs, store_outputs
 from prefect_wfexec.engine.secret_values import strings_in
 from prefect_wfexec.engine.steplog import AttemptLog
@@ -29,6 +30,8 @@ from prefect_wfexec.steps.base import Artifact, BlobStore, RunInfo, StepContext,
 StopReason = Literal["cancelled", "timeout", "leaving"]
 LEFT = "the process that ran it was told to stop"
 DEFAULT_TAIL_LINES = 20
+_FAULT_OF = {"supervisor": OUTCOME_UNKNOWN, "blob-gone": BLOB_GONE, "blob-changed": BLOB_GONE}
+"""The error types of faults that are not the step's, by the codes of the errors."""
 
 
 class Services(Protocol):
@@ -132,8 +135,7 @@ class Attempt:
         except ExpressionError as error:
             return self._fault("expression", _two_lines(error))
         except EngineError as error:
-            kind = "outcome_unknown" if error.code == "supervisor" else "internal"
-            return self._fault(kind, _two_lines(error), tail=log.tail())
+            return self._fault(_FAULT_OF.get(error.code, "internal"), _two_lines(error), tail=log.tail())
         except asyncio.CancelledError:
             if _is_cancelled_from_outside():
                 raise

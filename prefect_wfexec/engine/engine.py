@@ -27,7 +27,7 @@ from prefect_wfexec.engine.notices.desk import NoticeDesk
 from prefect_wfexec.engine.notices.due import next_reminder
 from prefect_wfexec.engine.opening import Entered, enter_run
 from prefect_wfexec.engine.painter import Painter
-from prefect_wfexec.engine.retrying import reset, wanted_retry
+from prefect_wfexec.engine.retrying import Retry, reset, wanted_retry
 from prefect_wfexec.engine.session import Session
 from prefect_wfexec.journal.facts import Fact, Kind, utc_now
 from prefect_wfexec.journal.fold import fold_facts
@@ -87,7 +87,7 @@ class Engine:
         self._changed: set[str] | None = None
         self._last_contact = 0.0
         self._last_sign = utc_now()
-        self._retry = ""
+        self._retry: Retry | None = None
         self._notices = NoticeDesk(
             self.id, self._lent.run, self._journal, self._codes, self._lent.masker, self._wake.set
         )
@@ -108,7 +108,7 @@ class Engine:
             raise foreign_journal(self._flow_run.id)
         if self._journal.entries:
             self._retry = await wanted_retry(self._client, self._flow_run.id, self._journal.state)
-        if self._retry and self._journal.state.closed is not None:
+        if self._retry is not None and self._journal.state.closed is not None:
             await reset(self._journal, self._given, self.id, self._retry)
         if self._journal.state.closed is None:
             try:

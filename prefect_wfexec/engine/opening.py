@@ -10,7 +10,7 @@ from prefect_wfexec.engine.decide import Decider
 from prefect_wfexec.engine.lending import Lending
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.outputs import load_outputs, value_at
-from prefect_wfexec.engine.retrying import pinned, reset
+from prefect_wfexec.engine.retrying import Retry, pinned, reset
 from prefect_wfexec.engine.scope import Scopes
 from prefect_wfexec.engine.secret_values import strings_in
 from prefect_wfexec.engine.takeover import settle_dead_claims
@@ -36,11 +36,11 @@ async def enter_run(
     lent: Lending,
     *,
     has_deployment: bool,
-    retry: str = "",
+    retry: Retry | None = None,
 ) -> Entered | None:
     """Open the run if nobody has, enter it, and take over what dead engines left; None when it has ended.
 
-    With `retry`, what asked for it, the steps that failed are to run again.
+    With `retry`, what it asks for runs again.
 
     Raises:
         Superseded: a newer engine entered.
@@ -49,16 +49,16 @@ async def enter_run(
     await lent.journal.append(fencing.enter(engine))
     if lent.journal.state.closed is not None:
         return None
+    lent.folder = _folder(given, lent.journal.state, has_deployment=has_deployment)
+    await fencing.wait_for_older_engines(lent.journal, engine, lent.commands)
+    await settle_dead_claims(engine, lent, Outline(pinned(given, lent.journal.state)))
+    if retry is not None:
+        await reset(lent.journal, given, engine, retry)
     workflow = pinned(given, lent.journal.state)
     if workflow.digest != given.digest:
         await lent.journal.append(lambda state: _other_source(state, engine, given))
-    lent.folder = _folder(given, lent.journal.state, has_deployment=has_deployment)
     outline = Outline(workflow)
     scopes = Scopes(workflow, outline, lent.run)
-    await fencing.wait_for_older_engines(lent.journal, engine, lent.commands)
-    await settle_dead_claims(engine, lent, outline)
-    if retry:
-        await reset(lent.journal, given, engine, retry)
     if not await is_valid(engine, workflow, scopes, lent.journal):
         return None
     await _load_values(lent, scopes)

@@ -5,7 +5,9 @@ from prefect_wfexec.journal.state import ExecutionState, StepState
 from prefect_wfexec.status import RunStatus, StepStatus
 
 OUTCOME_UNKNOWN = "outcome_unknown"
-PLATFORM_FAULTS = frozenset({OUTCOME_UNKNOWN, "internal", "supervisor", "journal", "unreachable"})
+BLOB_GONE = "blob_gone"
+"""The error type of a step that was to use what an earlier one had stored, and it is not there any more."""
+PLATFORM_FAULTS = frozenset({OUTCOME_UNKNOWN, BLOB_GONE, "internal", "supervisor", "journal", "unreachable"})
 """Error types that are a fault of ours, of Prefect or of the machine: the run ends in Error, not in Failed."""
 REFUSALS = frozenset({"rejected", "expired"})
 UNFORGIVABLE = PLATFORM_FAULTS | REFUSALS

@@ -1,16 +1,19 @@
-"""Taking a run up again that failed: what failed is to be done anew, what succeeded stands."""
+"""Taking a run up again that has ended: who asked for it, and what is done anew. What is not stands as it is."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefect_wfexec.definition.loader import load_text
-from prefect_wfexec.definition.model import Workflow
+from prefect_wfexec.definition.model import JSON, Workflow
 from prefect_wfexec.engine.fencing import entering, is_current
 from prefect_wfexec.engine.outline import Outline
-from prefect_wfexec.engine.reset import reset_for_retry
+from prefect_wfexec.engine.reset import RESET_KINDS, CannotReset, Wanted, reset_set
+from prefect_wfexec.errors import WfexecError, one_line
 from prefect_wfexec.journal.facts import Actor, Fact, Kind
 from prefect_wfexec.journal.journal import Journal
-from prefect_wfexec.journal.state import ExecutionState
+from prefect_wfexec.journal.state import ExecutionState, Request
 from prefect_wfexec.steps.registry import catalog
 
 if TYPE_CHECKING:
@@ -22,7 +25,58 @@ AWAITING_RETRY = "AwaitingRetry"
 PREFECT_USER = Actor("a user of Prefect")
 
 
-async def wanted_retry(client: "PrefectClient", run_id: "UUID", known: ExecutionState) -> str:
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """What takes a run up again.
+
+    Attributes:
+        heeded: What asked for it, ids of requests and of Prefect's states: none of them is heeded again.
+        wanted: What is wanted.
+        actor: Who wants it.
+        reason: Why, in their words.
+        definition: The text of the definition to go on with, empty for the one the run was opened with.
+    """
+
+    heeded: tuple[str, ...]
+    wanted: Wanted = field(default_factory=Wanted)
+    actor: Actor = PREFECT_USER
+    reason: str = ""
+    definition: str = ""
+
+
+async def wanted_retry(client: "PrefectClient", run_id: "UUID", known: ExecutionState) -> Retry | None:
+    """What was asked for since the run ended last and was not heeded yet: on record first, then by Prefect's Retry."""
+    by_prefect = await _asked_by_prefect(client, run_id, known)
+    request = retry_request(known)
+    if request is None:
+        return Retry((by_prefect,)) if by_prefect else None
+    return _retry_of(request, by_prefect)
+
+
+def retry_request(state: ExecutionState) -> Request | None:
+    """The newest request on record to take the run up again."""
+    found = [request for request in state.requests.values() if request.what in RESET_KINDS]
+    return found[-1] if found else None
+
+
+def _retry_of(request: Request, by_prefect: str) -> Retry:
+    data = request.data
+    step, inputs, kind = data.get("step"), data.get("inputs"), request.what
+    wanted = Wanted(
+        kind="retry_from" if kind == "retry_from" else "skip" if kind == "skip" else "retry",
+        step=str(step) if step else None,
+        inputs=inputs if isinstance(inputs, Mapping) else {},
+    )
+    return Retry(
+        heeded=tuple(one for one in (request.id, by_prefect) if one),
+        wanted=wanted,
+        actor=request.actor,
+        reason=str(data.get("reason") or ""),
+        definition=str(data.get("definition") or ""),
+    )
+
+
+async def _asked_by_prefect(client: "PrefectClient", run_id: "UUID", known: ExecutionState) -> str:
     """The state by which Prefect's own Retry was asked for since the run ended last, unless it was heeded; or empty."""
     states = sorted(await client.read_flow_run_states(run_id), key=lambda state: state.timestamp)
     for state in reversed(states):
@@ -33,31 +87,81 @@ async def wanted_retry(client: "PrefectClient", run_id: "UUID", known: Execution
     return ""
 
 
-async def reset(journal: Journal, given: Workflow, engine: str, request: str) -> None:
-    """Put on record that what failed runs again; an engine that has not entered the run enters it with that.
+async def reset(journal: Journal, given: Workflow, engine: str, retry: Retry) -> None:
+    """Put on record what runs again; an engine that has not entered the run enters it with that.
 
-    A run that has ended without anything that failed is left as it is.
+    What can't be done is refused, on record, and a run that has ended is left as it is.
     """
-    outline = Outline(pinned(given, journal.state))
 
     def decide(state: ExecutionState) -> list[Fact]:
         has_entered = is_current(state, engine)
-        if request in state.retries or not (has_entered or state.closed):
+        if set(retry.heeded) & state.retries or not (has_entered or state.closed):
             return []
-        found = reset_for_retry(outline, state)
-        is_invalid = state.validation is not None and bool(state.validation.problem)
-        if not found and not is_invalid:
-            return []
-        data = {"request": request, "what": "retry", "reset": list(found), "reasons": found}
-        facts = [Fact(Kind.RESET, data, actor=PREFECT_USER)]
-        return facts if has_entered else [*facts, entering(engine)]
+        try:
+            workflow = replaced(pinned(given, state), retry.definition)
+            found = reset_set(Outline(workflow), state, retry.wanted)
+        except CannotReset as error:
+            is_invalid = state.validation is not None and bool(state.validation.problem)
+            if not (is_invalid and retry.wanted.kind == "retry"):
+                return _refusals(state, retry, one_line(error))
+            workflow, found = pinned(given, state), {}
+        except WfexecError as error:
+            return _refusals(state, retry, one_line(error))
+        facts = [*_others_refused(state, retry), _reset_fact(retry, found, workflow, state)]
+        facts += [] if has_entered else [entering(engine)]
+        return [*facts, _skip_fact(retry, workflow)] if retry.wanted.kind == "skip" else facts
 
     await journal.append(decide)
 
 
+def _reset_fact(retry: Retry, found: Mapping[str, str], workflow: Workflow, state: ExecutionState) -> Fact:
+    data: dict[str, JSON] = {
+        "request": retry.heeded[0],
+        "heeded": list(retry.heeded),
+        "what": retry.wanted.kind,
+        "step": retry.wanted.step,
+        "reason": retry.reason,
+        "reset": list(found),
+        "reasons": dict(found),
+        "inputs": dict(retry.wanted.inputs),
+    }
+    if state.opened is not None and workflow.digest != state.opened.digest:
+        steps = [step.id for step in workflow.steps]
+        data |= {"definition": workflow.text, "digest": workflow.digest, "steps": steps}
+    return Fact(Kind.RESET, {key: value for key, value in data.items() if value not in (None, "", {})}, retry.actor)
+
+
+def _skip_fact(retry: Retry, workflow: Workflow) -> Fact:
+    step = workflow.step(retry.wanted.step or "")
+    reason = f"skipped by {retry.actor.name}" + (f": {retry.reason}" if retry.reason else "")
+    data = {"step": step.id, "cause": "manual", "reason": reason, "outputs": dict(step.outputs or {})}
+    return Fact(Kind.STEP_SKIPPED, data, retry.actor)
+
+
+def _others_refused(state: ExecutionState, retry: Retry) -> list[Fact]:
+    """Answers to what else was asked for: it was asked of a run that looked different."""
+    others = [one for one in state.requests.values() if one.what in RESET_KINDS and one.id not in retry.heeded]
+    reason = "the run was taken up again meanwhile"
+    return [Fact(Kind.REFUSED, {"request": one.id, "reason": reason, "by": one.actor.name}) for one in others]
+
+
+def _refusals(state: ExecutionState, retry: Retry, reason: str) -> list[Fact]:
+    asked = [state.requests[one] for one in retry.heeded if one in state.requests]
+    return [Fact(Kind.REFUSED, {"request": one.id, "reason": reason, "by": one.actor.name}) for one in asked]
+
+
 def pinned(given: Workflow, state: ExecutionState) -> Workflow:
-    """The definition the run was opened with, whatever stands in the file by now."""
+    """The definition the run goes by: the one it was opened with, or was last taken up with, whatever the file says."""
     opened = state.opened
     if opened is None or opened.digest == given.digest:
         return given
     return load_text(opened.definition, Path(opened.path) if opened.path else given.path, catalog())
+
+
+def replaced(workflow: Workflow, definition: str) -> Workflow:
+    """The workflow in a definition's text, the same one where there is none.
+
+    Raises:
+        DefinitionError: it does not compile.
+    """
+    return load_text(definition, workflow.path, catalog()) if definition else workflow

@@ -2,13 +2,12 @@
 
 from datetime import datetime
 
-from prefect_wfexec.definition.expressions import references
 from prefect_wfexec.definition.model import JSON, Step
 from prefect_wfexec.engine.approvals.gates import EXPIRED, Opening
 from prefect_wfexec.engine.approvals.people import person_key
 from prefect_wfexec.engine.approvals.rules import Rules
 from prefect_wfexec.engine.outline import Outline
-from prefect_wfexec.engine.reset import reset_for_step
+from prefect_wfexec.engine.reset import needed_outputs, reset_for_step
 from prefect_wfexec.journal.facts import ENGINE, Fact, Kind
 from prefect_wfexec.journal.fold import fold_facts
 from prefect_wfexec.journal.state import ExecutionState, Gate
@@ -21,7 +20,7 @@ def opening_after_failure(outline: Outline, state: ExecutionState, step: Step, r
     fault = current.fault
     subject = {"step": step.id, "attempt": current.attempt, "error": fault.as_json() if fault else None}
     first = fault.message.splitlines()[0].rstrip(":") if fault and fault.message else "it failed"
-    choices = ("retry", "skip", "abort") if is_skippable(outline, step) else ("retry", "abort")
+    choices = ("retry", "skip", "abort") if not needed_outputs(outline, step) else ("retry", "abort")
     return Opening(
         step=step.id,
         generation=1 + sum(1 for gate in state.gates if gate.step == step.id),
@@ -30,19 +29,6 @@ def opening_after_failure(outline: Outline, state: ExecutionState, step: Step, r
         rules=rules,
         choices=choices,
     )
-
-
-def is_skippable(outline: Outline, step: Step) -> bool:
-    """Whether what comes after a step can do without it: nothing names an output of it that has no default."""
-    defaults = set(step.outputs or {})
-    for other in outline.workflow.steps:
-        values = {"with": dict(other.with_), "env": dict(other.env)}
-        named = set(references(values).outputs.get(step.id, ()))
-        if other.if_ is not None:
-            named |= set(references(other.if_, is_expression=True).outputs.get(step.id, ()))
-        if named - defaults:
-            return False
-    return True
 
 
 def failing_facts(outline: Outline, state: ExecutionState, now: datetime) -> list[Fact]:

@@ -11,6 +11,7 @@ from prefect_wfexec.engine.approvals.forms import Answer, form_base
 from prefect_wfexec.engine.approvals.people import person_key
 from prefect_wfexec.engine.approvals.rules import Rules
 from prefect_wfexec.engine.approvals.verifying import LONGEST_NAME_CHARACTERS, Given, judge, text_from_outside
+from prefect_wfexec.engine.reset import RESET_KINDS
 from prefect_wfexec.journal.facts import ENGINE, Actor, Fact, Kind, canonical_json
 from prefect_wfexec.journal.fold import fold_facts
 from prefect_wfexec.journal.state import APPROVE_OR_REJECT, Decision, ExecutionState, Gate, Request
@@ -159,6 +160,8 @@ def _of_request(request: Request, state: ExecutionState, codes: CodeBook, now: d
     data = request.data
     if request.what == "cancel":
         return [_refusal(request, "the run is being cancelled already", now)]
+    if request.what in RESET_KINDS:
+        return [_refusal(request, "the run is running; what has ended can be retried", now)]
     if request.what != "decision":
         return [_refusal(request, f"this version can't do '{text_from_outside(request.what)[:100]}'", now)]
     step_id = text_from_outside(data.get("step"))

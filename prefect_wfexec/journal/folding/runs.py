@@ -107,27 +107,34 @@ def closed(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
 
 def reset(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
     """Steps that ended are to run again; a run that had ended is open again."""
-    request = str(fact.data["request"])
-    if request in state.retries:
+    data = fact.data
+    heeded = frozenset(str(one) for one in (data["request"], *data.get("heeded", ())))
+    if heeded & state.retries:
         return state
-    reset = {str(step_id) for step_id in fact.data["reset"]}
+    reset_ids, kept = {str(step_id) for step_id in data["reset"]}, data.get("steps")
     steps = {
-        step_id: _anew(step) if step_id in reset and step.status.is_final else step
+        step_id: _anew(step) if step_id in reset_ids and step.status.is_final else step
         for step_id, step in state.steps.items()
+        if kept is None or step_id in kept
     }
-    failed = frozenset(step_id for step_id in state.failed if steps[step_id].status.is_final)
-    if fact.data.get("goes_on") and state.closed is None:
-        return replace(state, steps=steps, failed=failed, retries=state.retries | {request})
-    open_again = replace(
-        state,
-        steps=steps,
-        failed=failed,
-        validation=None,
-        closed=None,
-        cancel=None,
-        retries=state.retries | {request},
-    )
-    return without_request(open_again, request)
+    failed = frozenset(step_id for step_id in state.failed if step_id in steps and steps[step_id].status.is_final)
+    again = replace(state, steps=steps, failed=failed, retries=state.retries | heeded)
+    if data.get("goes_on") and state.closed is None:
+        return again
+    for request in heeded:
+        again = without_request(again, request)
+    return replace(again, opened=_opened_anew(state.opened, fact), validation=None, closed=None, cancel=None)
+
+
+def _opened_anew(opened: Opened | None, fact: Fact) -> Opened | None:
+    """What the run goes on with: other inputs, another definition."""
+    if opened is None:
+        return None
+    data = fact.data
+    inputs = {**opened.inputs, **dict(data.get("inputs") or {})}
+    if not data.get("definition"):
+        return replace(opened, inputs=inputs)
+    return replace(opened, inputs=inputs, definition=str(data["definition"]), digest=str(data["digest"]))
 
 
 def _anew(step: StepState) -> StepState:

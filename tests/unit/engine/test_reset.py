@@ -1,11 +1,12 @@
 """What runs again when a run that failed is retried."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_wfexec.definition.model import Step
 from prefect_wfexec.engine.outline import Outline
-from prefect_wfexec.engine.reset import reset_for_retry
+from prefect_wfexec.engine.reset import CannotReset, ResetKind, Wanted, reset_set
 from prefect_wfexec.journal.facts import Fact, Kind
 from tests.unit.engine.support import step, workflow
 from tests.unit.journal.support import closed, entered, fact, finished, folded, opened, skipped, started, unhurried
@@ -29,9 +30,22 @@ def done(name: str, status: str = "Success", **data: object) -> list[Fact]:
     return [started(name), finished(name, status=status, **data)]
 
 
-def reset(steps: tuple[Step, ...], *facts: Fact) -> list[str]:
+def reset(
+    steps: tuple[Step, ...], *facts: Fact, kind: ResetKind = "retry", only: str | None = None, **inputs: str
+) -> list[str]:
+    """What runs again; empty when it is refused."""
     state = folded(opened(), entered(), *facts, closed("Failed"))
-    return list(reset_for_retry(Outline(workflow(*steps)), state))
+    try:
+        return list(reset_set(Outline(workflow(*steps)), state, Wanted(kind, only, inputs)))
+    except CannotReset:
+        return []
+
+
+def refusal(steps: tuple[Step, ...], *facts: Fact, kind: ResetKind = "retry", only: str | None = None) -> str:
+    state = folded(opened(), entered(), *facts, closed("Failed"))
+    with pytest.raises(CannotReset) as caught:
+        reset_set(Outline(workflow(*steps)), state, Wanted(kind, only))
+    return str(caught.value.code)
 
 
 def through_gate() -> list[Fact]:
@@ -82,3 +96,83 @@ def test_what_succeeded_and_has_nothing_failed_above_never_runs_again(statuses: 
     ]
     again = reset(steps, *facts)
     assert [name for name, status in zip(names, statuses, strict=True) if status in {"Failed", "Cancelled"}] == again
+
+
+FAILED_AT_APPLY = [
+    *through_gate(),
+    started("apply"),
+    fact(Kind.STEP_CLAIMED, step="apply", claim="sha", engine="e1"),
+    finished("apply", status="Failed"),
+    skipped("check", "upstream"),
+    *done("tell"),
+]
+
+
+def test_one_of_several_failures_is_retried_alone() -> None:
+    steps = (step("a"), step("b"), step("c", "a"), step("d", "b"))
+    facts = [*done("a", "Failed"), *done("b", "Failed"), skipped("c", "upstream"), skipped("d", "upstream")]
+    assert reset(steps, *facts) == ["a", "b", "c", "d"]
+    assert reset(steps, *facts, only="b") == ["b", "d"]
+    assert refusal(steps, *facts, only="c") == "not-failed"
+    assert refusal(steps, *facts, only="x") == "unknown-step"
+
+
+def test_from_a_step_on_everything_behind_it_runs_again_whatever_became_of_it() -> None:
+    facts = [*through_gate(), *done("apply"), *done("check"), *done("tell"), skipped("mend", "when")]
+    assert reset(DEPLOY, *facts, kind="retry_from", only="apply") == ["apply", "check", "tell", "mend", "undo"]
+    assert refusal(DEPLOY, *facts) == "nothing-failed"
+
+
+def test_from_an_apply_that_used_its_plan_it_is_planned_and_asked_again() -> None:
+    again = reset(DEPLOY, *FAILED_AT_APPLY, kind="retry_from", only="apply")
+    assert again == ["plan", "look", "gate", "apply", "check", "tell", "mend", "undo"]
+
+
+def test_from_a_step_above_all_of_it_runs_again_once() -> None:
+    assert reset(DEPLOY, *FAILED_AT_APPLY, kind="retry_from", only="before") == [one.id for one in DEPLOY]
+
+
+@pytest.mark.parametrize("fault", ["stale_plan", "blob_gone", "plan_mismatch"])
+def test_a_plan_that_is_of_no_use_is_made_again(fault: str) -> None:
+    error = {"type": fault, "message": "", "exit_code": None, "tail": ""}
+    facts = [*through_gate(), started("apply"), finished("apply", status="Failed", error=error)]
+    assert reset(DEPLOY, *facts)[:4] == ["plan", "look", "gate", "apply"]
+
+
+def test_a_skipped_step_lets_run_what_it_held_up() -> None:
+    steps = (step("a"), step("b", "a", allow_skip=True), step("c", "b"), step("d", "c", when="always"))
+    facts = [*done("a"), *done("b", "Failed"), skipped("c", "upstream"), *done("d")]
+    assert reset(steps, *facts, kind="skip", only="b") == ["b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("skipping", "behind"),
+    [
+        ({"uses": "approval", "allow_skip": True}, {}),
+        ({}, {}),
+        ({"allow_skip": True}, {"env": {"X": "${{ steps.a.outputs.stdout }}"}}),
+    ],
+)
+def test_what_may_not_be_skipped_is_refused(skipping: dict[str, object], behind: dict[str, object]) -> None:
+    steps = (step("a", **skipping), step("b", "a", **behind))
+    assert refusal(steps, *done("a", "Failed"), skipped("b", "upstream"), kind="skip", only="a") == "no-skip"
+
+
+def test_what_is_not_behind_a_failure_has_a_default_for_a_skip() -> None:
+    steps = (step("a", allow_skip=True, outputs={"stdout": ""}), step("b", "a", if_="steps.a.outputs.stdout == ''"))
+    assert reset(steps, *done("a", "Failed"), skipped("b", "upstream"), kind="skip", only="a") == ["a", "b"]
+
+
+def test_other_inputs_reach_from_where_they_are_used_to_what_runs_again() -> None:
+    steps = (
+        step("aside", env={"X": "${{ inputs.size }}"}),
+        step("make", env={"X": "${{ inputs.size }}"}),
+        step("turn", "make"),
+        step("use", "turn"),
+        step("end", "use"),
+    )
+    facts = [fact for name in ("aside", "make", "turn") for fact in done(name)]
+    facts += [*done("use", "Failed"), skipped("end", "upstream")]
+    assert reset(steps, *facts) == ["use", "end"]
+    assert reset(steps, *facts, size="2") == ["make", "turn", "use", "end"]
+    assert reset(steps, *facts, other="2") == ["use", "end"]
