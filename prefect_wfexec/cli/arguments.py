@@ -88,7 +88,7 @@ def _looking(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _deciding(commands: "argparse._SubParsersAction[Parser]") -> None:
-    _taking_up(commands)
+    _stopping(commands)
     for name in ("approve", "reject"):
         decide = _run_command(commands, name, f"{name} what a run waits for")
         decide.add_argument("--step", metavar="S", help="which gate, when more than one is open")
@@ -99,7 +99,7 @@ def _deciding(commands: "argparse._SubParsersAction[Parser]") -> None:
         )
 
 
-def _taking_up(commands: "argparse._SubParsersAction[Parser]") -> None:
+def _stopping(commands: "argparse._SubParsersAction[Parser]") -> None:
     retry = _run_command(commands, "retry", "do again what failed in a run that has ended")
     which = retry.add_mutually_exclusive_group()
     which.add_argument("--step", metavar="S", help="only this step, of those that failed, and what hangs on it")
@@ -112,6 +112,10 @@ def _taking_up(commands: "argparse._SubParsersAction[Parser]") -> None:
     skip.add_argument("--reason", metavar="T", required=True, help="why")
     skip.add_argument("--code", metavar="C", help="your personal code, where a gate asks what becomes of the step")
     skip.set_defaults(latest=False, inputs=[], field=[])
+    cancel = _run_command(commands, "cancel", "stop a run, in whatever state it is")
+    cancel.add_argument("--cleanup", action="store_true", help="then take away what its steps have made")
+    cancel.add_argument("--reason", metavar="T", default="", help="why")
+    cancel.add_argument("--follow", action="store_true", help="until the run ends; then with its exit code")
     for command in (retry, skip):
         command.add_argument("--dry-run", action="store_true", help="show what would run again, and change nothing")
         command.add_argument("--yes", action="store_true", help="do not ask; what runs here has its gates approved")

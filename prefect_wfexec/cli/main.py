@@ -29,6 +29,7 @@ _MODULES = {
     "reject": "decide",
     "retry": "retry",
     "skip": "retry",
+    "cancel": "cancel",
     "reconcile": "reconcile",
     "doctor": "doctor",
 }

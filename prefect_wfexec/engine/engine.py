@@ -17,6 +17,7 @@ from prefect_wfexec.engine.approvals.failing import failing_facts
 from prefect_wfexec.engine.approvals.gate_desk import GateDesk
 from prefect_wfexec.engine.approvals.gate_opener import GateOpener
 from prefect_wfexec.engine.at_work import AtWork
+from prefect_wfexec.engine.cancelling import cancel_request, is_cancelled_in_prefect
 from prefect_wfexec.engine.closing import closing_fact, outputs_page, stored_run_outputs
 from prefect_wfexec.engine.context import RunContext
 from prefect_wfexec.engine.decide import whole_steps
@@ -27,10 +28,11 @@ from prefect_wfexec.engine.notices.desk import NoticeDesk
 from prefect_wfexec.engine.notices.due import next_reminder
 from prefect_wfexec.engine.opening import Entered, enter_run
 from prefect_wfexec.engine.painter import Painter
-from prefect_wfexec.engine.retrying import Retry, reset, wanted_retry
+from prefect_wfexec.engine.retrying import PREFECT_USER, Retry, reset, wanted_retry
 from prefect_wfexec.engine.session import Session
 from prefect_wfexec.journal.facts import Fact, Kind, utc_now
 from prefect_wfexec.journal.fold import fold_facts
+from prefect_wfexec.journal.journal import Decide
 from prefect_wfexec.journal.keys import Keys, foreign_journal
 from prefect_wfexec.journal.state import ExecutionState
 
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 FACTS_AN_ENTRY = 100
 POLL_SECONDS = 1.0
 POLL_WHILE_HEARING_SECONDS = 5.0
+LOOK_SECONDS = 5.0
 
 
 class Engine:
@@ -86,6 +89,7 @@ class Engine:
         self._listener = Listener(flow_run.id, self._wake.set)
         self._changed: set[str] | None = None
         self._last_contact = 0.0
+        self._last_look = asyncio.get_running_loop().time()
         self._last_sign = utc_now()
         self._retry: Retry | None = None
         self._notices = NoticeDesk(
@@ -113,12 +117,34 @@ class Engine:
         if self._journal.state.closed is None:
             try:
                 await self._enter_and_run()
+            except asyncio.CancelledError:
+                await self._stop_when_prefect_cancels()
+                raise
             finally:
                 await self._leave()
+        return self._final_state()
+
+    def _final_state(self) -> "State[Any]":
         closed = self._journal.state.closed
         if closed is None:
             raise fencing.Superseded("a newer engine runs this run")
         return final_state(closed.status, f"{closed.reason} (journal {self._journal.head[:16]})".strip())
+
+    async def _stop_when_prefect_cancels(self) -> None:
+        """The process is told to end: when that is Prefect's Cancel, bring the run to its end first."""
+        state = self._journal.state
+        if not self._is_entered or state.closed is not None or not fencing.is_current(state, self.id):
+            return
+        if not await is_cancelled_in_prefect(self._client, self._flow_run.id):
+            return
+        await self._journal.append(self._cancel_by_prefect())
+        await self._loop()
+        if self._journal.state.closed is not None:
+            # Set by us: Prefect's own engine makes a cancelled run Cancelled, whatever became of it.
+            await self._picture.end(self._final_state())
+
+    def _cancel_by_prefect(self) -> Decide:
+        return cancel_request(PREFECT_USER)
 
     async def _enter_and_run(self) -> None:
         self._session.journal = self._journal
@@ -243,6 +269,16 @@ class Engine:
                 self._tell([fact for entry in new for fact in entry.trusted_facts])
             if is_called or self._journal.state.open_gates:
                 await self._desk.look(self._run.workflow)
+        await self._heed_prefect(is_called=is_called)
+
+    async def _heed_prefect(self, *, is_called: bool) -> None:
+        """A run that no worker started is told by nobody that Prefect's Cancel was pressed: look now and then."""
+        now = asyncio.get_running_loop().time()
+        if self._journal.state.cancel is not None or not (is_called or now - self._last_look >= LOOK_SECONDS):
+            return
+        self._last_look = now
+        if await is_cancelled_in_prefect(self._client, self._flow_run.id):
+            await self._journal.append(self._cancel_by_prefect())
 
     async def _listen(self) -> float:
         """Hear what others do to the run; how long to wait before the journal is read without any hint."""

@@ -109,6 +109,11 @@ class FlowRunPicture:
         self._shown = shown
         return True
 
+    async def end(self, state: "State[Any]") -> None:
+        """Set the state the run ends in, whatever it was in; who runs the flow sees it as ended too."""
+        if await self._try(self._client.set_flow_run_state(self._flow_run.id, state, force=True)) is not None:
+            self._flow_run.state = state
+
     @property
     def shown_form(self) -> str:
         """The form for which the run was last paused here, by its base; empty while it is not paused."""

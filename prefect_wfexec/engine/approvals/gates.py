@@ -158,8 +158,6 @@ def _of_form(answer: Answer, state: ExecutionState, codes: CodeBook, now: dateti
 
 def _of_request(request: Request, state: ExecutionState, codes: CodeBook, now: datetime) -> list[Fact]:
     data = request.data
-    if request.what == "cancel":
-        return [_refusal(request, "the run is being cancelled already", now)]
     if request.what in RESET_KINDS:
         return [_refusal(request, "the run is running; what has ended can be retried", now)]
     if request.what != "decision":

@@ -78,11 +78,20 @@ def noted(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
 
 def requested(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
     request = Request(fact.id, str(fact.data["what"]), dict(fact.data), fact.actor, fact.time)
-    if request.what == "cancel" and state.cancel is None and not state.closed:
-        return replace(state, cancel=request)
+    if request.what == "cancel" and not state.closed:
+        return _cancelled(state, request)
     if request.id in state.requests:
         return state
     return replace(state, requests={**state.requests, request.id: request})
+
+
+def _cancelled(state: ExecutionState, request: Request) -> ExecutionState:
+    """The first to cancel is who cancelled; a later one may still ask for the cleanup."""
+    if state.cancel is None:
+        return replace(state, cancel=request)
+    if request.data.get("cleanup") is not True:
+        return state
+    return replace(state, cancel=replace(state.cancel, data={**state.cancel.data, "cleanup": True}))
 
 
 def closed(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:

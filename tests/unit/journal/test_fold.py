@@ -224,7 +224,14 @@ def test_the_first_cancel_counts_and_it_stays() -> None:
     state = folded(*BEGUN, first, second, fact(Kind.REFUSED, request=first.id))
     assert state.cancel is not None
     assert (state.cancel.actor.name, state.cancel.at) == ("jane", at(5))
-    assert set(state.requests) == {second.id}
+    assert state.requests == {}
+
+
+def test_a_later_cancel_may_still_ask_for_the_cleanup() -> None:
+    first, second = requested("cancel", 5, by="jane"), requested("cancel", 6, by="joe", cleanup=True)
+    state = folded(*BEGUN, first, second)
+    assert state.cancel is not None
+    assert (state.cancel.actor.name, state.cancel.data.get("cleanup")) == ("jane", True)
 
 
 def test_a_request_waits_for_its_answer() -> None:

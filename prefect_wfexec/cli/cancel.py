@@ -1,0 +1,30 @@
+"""`cancel`."""
+
+import argparse
+
+from prefect_wfexec.cli.output import DONE, exit_code_of_run, say, say_json
+from prefect_wfexec.cli.show import seen
+from prefect_wfexec.engine.context import local_user
+from prefect_wfexec.operations.cancel import cancel as stop
+from prefect_wfexec.operations.connection import connected, reachable
+from prefect_wfexec.views.find import find_run
+from prefect_wfexec.views.summary import summary_text
+
+
+async def cancel(arguments: argparse.Namespace) -> int:
+    """Stop a run, in whatever state it is."""
+    async with reachable():
+        async with connected() as client:
+            done = await stop(
+                client, arguments.run, by=local_user(), reason=arguments.reason, cleans_up=arguments.cleanup
+            )
+            execution = await seen(client, await find_run(client, str(done.flow_run.id)), arguments)
+    if arguments.json:
+        say_json({**execution.as_json(), "outcome": done.outcome})
+    elif arguments.follow:
+        say(summary_text(execution).rstrip("\n"))
+    elif execution.status.is_final:
+        say(f"{done.flow_run.name}: {execution.status.value}")
+    else:
+        say(f"{done.flow_run.name} is asked to stop, and is given the time it needs; see `wfexec show`")
+    return exit_code_of_run(execution.status) if arguments.follow else DONE
