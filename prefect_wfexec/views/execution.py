@@ -143,6 +143,8 @@ def _gate(gate: Gate) -> dict[str, JSON]:
         "quorum": gate.quorum,
         "approvers": list(gate.approvers),
         "expires": iso(gate.expires),
+        "covered_by": gate.covered_by,
+        "news": list(gate.news),
         "decisions": [
             {
                 "decision": found.decision,

@@ -34,6 +34,8 @@ GATE = {
     "quorum": int,
     "approvers": list,
     "expires": TIME_OR_NONE,
+    "covered_by": (int, type(None)),
+    "news": list,
     "decisions": list,
     "notices": list,
 }

@@ -107,7 +107,8 @@ async def test_retry_runs_again_only_what_failed_and_plans_anew(site: Site) -> N
         "after": 1,
         "tell": 2,
     }
-    assert [(gate["generation"], len(gate["decisions"])) for gate in view["gates"]] == [(1, 1), (2, 0)]
+    gates = [(gate["generation"], len(gate["decisions"]), gate["covered_by"], gate["news"]) for gate in view["gates"]]
+    assert gates == [(1, 1, None, []), (2, 0, 1, [])]
     assert steps["approval"]["summary"] == "Approved by jane, covered by the approval of jane"
     assert (lines(site, "before"), lines(site, "after"), lines(site, "told")) == (["x"], ["x"], ["Failed", "Succeeded"])
     assert sorted(tasks) == sorted(steps)
@@ -135,6 +136,12 @@ async def test_a_retry_that_would_do_something_else_asks_again_and_says_what_is_
             assert "terraform_data.three was not to change" in question
             assert "terraform_data.two has another value at /after/input" in question
             assert "terraform_data.one" not in question.partition("New since")[2].partition("**")[0]
+            wfexec = Wfexec(site.server.environment, site.folder)
+            gate = wfexec.json("show", str(run_id))["gates"][-1]
+            assert (gate["status"], gate["covered_by"]) == ("open", None)
+            assert "terraform_data.three was not to change" in gate["news"]
+            shown = wfexec("show", str(run_id)).out
+            assert all(f"new since it was approved before: {line}" in shown for line in gate["news"])
             await approve(api, run_id)
             await api.until_named(run_id, "Succeeded")
 

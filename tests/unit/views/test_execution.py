@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,19 @@ STEP_KEYS = [
     "outputs",
     "needs",
 ]
-GATE_KEYS = ["step", "generation", "status", "subject_digest", "quorum", "approvers", "expires", "decisions", "notices"]
+GATE_KEYS = [
+    "step",
+    "generation",
+    "status",
+    "subject_digest",
+    "quorum",
+    "approvers",
+    "expires",
+    "covered_by",
+    "news",
+    "decisions",
+    "notices",
+]
 WORKFLOW = workflow(step("plan", name="Plan", uses="terraform.plan"), step("gate", "plan", uses="approval"))
 TRIGGER = {"type": "github", "id": "push", "text": "Git Push (main @ abc1234)", "commit": "abc1234"}
 FACTS = (
@@ -119,6 +132,18 @@ def test_a_run_that_ended_keeps_its_times() -> None:
         {"decision": "reject", "by": "joe", "verified_by": None, "comment": "no", "at": "2030-01-01T12:01:40Z"}
     ]
     assert view["reason"] == "step 'gate': rejected by joe: no"
+
+
+def test_a_gate_says_what_covers_it_or_what_is_new() -> None:
+    news = ["terraform_data.three was not to change", "terraform_data.two has another value at /after/input"]
+
+    def shown(**more: Any) -> tuple[int | None, list[str]]:
+        (gate,) = execution(WORKFLOW, *FACTS[:-1], gate_opened("gate", 30, generation=2, **more)).as_json()["gates"]
+        return gate["covered_by"], gate["news"]
+
+    assert shown() == (None, [])
+    assert shown(covered_by=1) == (1, [])
+    assert shown(news=news) == (None, news)
 
 
 def test_a_run_no_engine_has_opened_is_what_prefect_says() -> None:
