@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from prefect_wfexec.cli.output import DONE, FAILED, note, say, say_json
+from prefect_wfexec.cli.signatures import UNCHECKED
 from prefect_wfexec.engine.progress import duration_text
 from prefect_wfexec.journal.facts import utc_now
 from prefect_wfexec.operations.connection import connected, reachable
@@ -58,9 +59,11 @@ async def approvals(arguments: argparse.Namespace) -> int:
     """List what waits for a decision."""
     async with reachable():
         async with connected() as client:
-            rows = await load_approvals(client)
+            inbox = await load_approvals(client)
+    if inbox.unchecked:
+        note(f"{UNCHECKED} ({', '.join(inbox.unchecked)})")
     if arguments.json:
-        say_json(rows)
+        say_json(inbox.rows)
         return DONE
     titles = ("Run ID", "Workflow", "Step", "Opened", "Expires", "Needs", "Waits for", "Message")
     _table(
@@ -76,7 +79,7 @@ async def approvals(arguments: argparse.Namespace) -> int:
                 ", ".join(row["waits_for"]) or "anybody",
                 row["message"] or "-",
             )
-            for row in rows
+            for row in inbox.rows
         ],
     )
     return DONE

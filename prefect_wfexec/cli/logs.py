@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from prefect_wfexec.cli.output import DONE, note, say_json_line
+from prefect_wfexec.cli.signatures import note_if_unchecked
 from prefect_wfexec.errors import UsageError, join_names
 from prefect_wfexec.journal.blobs import Blobs
+from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.views.execution import Execution, iso
-from prefect_wfexec.views.find import find_run, read_journal
+from prefect_wfexec.views.find import caught_up, find_run, read_journal
 from prefect_wfexec.views.load import load_execution
 from prefect_wfexec.views.logs import Line, LogReader, plain
 
@@ -49,10 +51,10 @@ def _opened(path: Path) -> TextIO:
 async def _read(client: "PrefectClient", arguments: argparse.Namespace, take: Callable[[Line], object]) -> int:
     flow_run = await find_run(client, arguments.run)
     journal = await read_journal(client, flow_run)
-    keys = journal.keys
-    reader = LogReader(client, flow_run.id, Blobs(client, flow_run.id, keys) if keys else None)
-    count = 0
+    reader = _reader(client, journal)
+    count, is_noted = 0, False
     while True:
+        is_noted = is_noted or note_if_unchecked(journal)
         execution = await load_execution(client, flow_run, journal)
         if execution.workflow is not None:
             _require_step(execution, arguments.step)
@@ -63,8 +65,15 @@ async def _read(client: "PrefectClient", arguments: argparse.Namespace, take: Ca
         if not arguments.follow or execution.status.is_final or execution.lost:
             return count
         await asyncio.sleep(FOLLOW_SECONDS)
-        await journal.catch_up()
+        known, journal = journal, await caught_up(client, flow_run, journal)
+        if journal is not known:
+            reader = _reader(client, journal)  # with the right key; there was nothing to read until now
         flow_run = await client.read_flow_run(flow_run.id)
+
+
+def _reader(client: "PrefectClient", journal: Journal) -> LogReader:
+    blobs = Blobs(client, journal.run_id, journal.keys) if journal.keys else None
+    return LogReader(client, journal.run_id, blobs)
 
 
 def _require_step(execution: Execution, step: str | None) -> None:

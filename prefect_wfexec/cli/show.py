@@ -5,11 +5,12 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
-from prefect_wfexec.cli.output import DONE, exit_code_of_run, note, say, say_json
+from prefect_wfexec.cli.output import DONE, exit_code_of_run, say, say_json
+from prefect_wfexec.cli.signatures import note_if_unchecked
 from prefect_wfexec.cli.watching import make_watcher
 from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.views.execution import Execution
-from prefect_wfexec.views.find import find_run, read_journal
+from prefect_wfexec.views.find import caught_up, find_run, read_journal
 from prefect_wfexec.views.load import load_execution
 from prefect_wfexec.views.summary import summary_text
 
@@ -38,7 +39,9 @@ async def outputs(arguments: argparse.Namespace) -> int:
     async with reachable():
         async with connected() as client:
             flow_run = await find_run(client, arguments.run)
-            execution = await load_execution(client, flow_run, await read_journal(client, flow_run))
+            journal = await read_journal(client, flow_run)
+            note_if_unchecked(journal)
+            execution = await load_execution(client, flow_run, journal)
     view = execution.as_json()
     declared = execution.workflow is not None and bool(execution.workflow.outputs)
     value = view["outputs"] if declared else {step["id"]: step["outputs"] for step in view["steps"] if step["outputs"]}
@@ -54,17 +57,20 @@ async def seen(client: "PrefectClient", flow_run: "FlowRun", arguments: argparse
     if arguments.follow:
         return await _follow(client, flow_run, to_standard_error=arguments.json)
     journal = await read_journal(client, flow_run)
-    if journal.is_unchecked:
-        note("signatures were not checked: this process does not have the key of the run's engine")
+    note_if_unchecked(journal)
     return await load_execution(client, flow_run, journal)
 
 
 async def _follow(client: "PrefectClient", flow_run: "FlowRun", *, to_standard_error: bool) -> Execution:
     """Show each change as it comes, until the run has ended or nothing goes on with it."""
     journal = await read_journal(client, flow_run)
-    told = 0
+    told, is_noted = 0, False
     with make_watcher(user="", yes=False, to_standard_error=to_standard_error, may_ask=False) as watcher:
         while True:
+            if journal.is_unchecked and not is_noted:
+                watcher.pause()
+                is_noted = note_if_unchecked(journal)
+                watcher.resume()
             execution = await load_execution(client, await client.read_flow_run(flow_run.id), journal)
             if execution.workflow is not None:
                 facts = [fact for entry in journal.entries[told:] for fact in entry.trusted_facts]
@@ -73,4 +79,4 @@ async def _follow(client: "PrefectClient", flow_run: "FlowRun", *, to_standard_e
             if execution.status.is_final or execution.lost:
                 return execution
             await asyncio.sleep(FOLLOW_SECONDS)
-            await journal.catch_up()
+            journal = await caught_up(client, flow_run, journal)

@@ -1,5 +1,6 @@
 """What waits for a decision: the inbox."""
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from prefect_wfexec.engine.approvals.gates import missing_approvals
@@ -18,17 +19,33 @@ LIVE_STATES = ("RUNNING", "PAUSED", "PENDING", "SCHEDULED")
 PAGE = 200
 
 
-async def load_approvals(client: "PrefectClient") -> list[dict[str, Any]]:
-    """Every open gate of every run that goes on, oldest first."""
-    rows = []
+@dataclass(slots=True)
+class Inbox:
+    """What waits for a decision.
+
+    Attributes:
+        rows: Every open gate, oldest first.
+        unchecked: The runs whose journals were taken on trust, by name.
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
+
+
+async def load_approvals(client: "PrefectClient") -> Inbox:
+    """The open gates of every run that goes on."""
+    inbox = Inbox()
     for flow_run in await live_runs(client):
         try:
-            state = (await read_journal(client, flow_run)).state
+            journal = await read_journal(client, flow_run)
         except EngineError:
             continue
-        if state.closed is None:
-            rows += [_row(flow_run, state, gate) for gate in state.open_gates]
-    return sorted(rows, key=lambda row: str(row["opened"]))
+        if journal.is_unchecked:
+            inbox.unchecked.append(flow_run.name)
+        if journal.state.closed is None:
+            inbox.rows += [_row(flow_run, journal.state, gate) for gate in journal.state.open_gates]
+    inbox.rows.sort(key=lambda row: str(row["opened"]))
+    return inbox
 
 
 async def live_runs(client: "PrefectClient") -> list["FlowRun"]:

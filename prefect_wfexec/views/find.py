@@ -52,3 +52,22 @@ async def read_journal(client: "PrefectClient", flow_run: "FlowRun") -> Journal:
     unchecked = Journal(client, flow_run.id, None)
     await unchecked.catch_up()
     return unchecked
+
+
+async def caught_up(client: "PrefectClient", flow_run: "FlowRun", journal: Journal) -> Journal:
+    """The journal with what is new in it.
+
+    One that was read before the run began is read again once an engine signs it with another key than was found then.
+
+    Raises:
+        JournalError: it can't be trusted.
+    """
+    was_signed = _is_signed(journal)
+    await journal.catch_up()
+    if was_signed or not (journal.is_foreign or journal.is_unchecked):
+        return journal
+    return await read_journal(client, flow_run)
+
+
+def _is_signed(journal: Journal) -> bool:
+    return any(entry.signed for entry in journal.entries)

@@ -1,0 +1,59 @@
+"""What a command line says of runs whose engine has a key that it does not have."""
+
+import json
+
+import pytest
+
+from prefect_wfexec.cli.signatures import UNCHECKED
+from prefect_wfexec.settings import SECRET_KEY
+from tests.support.wfexec import Going, Wfexec
+
+KEY = "a key that only the engine has"
+GATED = """
+    version: 1
+    name: gated
+    steps:
+      - {id: before, run: "echo before"}
+      - {id: ask, uses: approval, with: {message: "Shall we?"}}
+    outputs: {said: "${{ steps.before.outputs.stdout }}"}
+"""
+
+
+@pytest.fixture
+def keyed(wfexec: Wfexec) -> Wfexec:
+    return wfexec.with_environment(**{SECRET_KEY.variable: KEY})
+
+
+@pytest.fixture
+def going(wfexec: Wfexec, keyed: Wfexec) -> Going:
+    """A run of an engine with a key, waiting at its gate."""
+    wfexec.write("gated.yaml", GATED)
+    going = keyed.start("run", "gated.yaml")
+    going.until("wfexec approve wfr_")
+    return going
+
+
+def test_without_the_key_every_view_says_that_nothing_was_checked(wfexec: Wfexec, keyed: Wfexec, going: Going) -> None:
+    run = going.run
+    followers = [wfexec.start("show", run, "--follow", "--json"), wfexec.start("logs", run, "--follow")]
+    for command in ("show", "outputs", "logs"):
+        for options in ([], ["--json"]):
+            shown = wfexec(command, run, *options)
+            assert (shown.code, shown.err) == (0, f"{UNCHECKED}\n"), command
+            assert UNCHECKED not in shown.out
+        assert keyed(command, run).err == ""
+    for options in ([], ["--json"]):
+        inbox = wfexec("approvals", *options)
+        (told,) = [line for line in inbox.err.splitlines() if line.startswith(UNCHECKED)]
+        assert run in told
+        assert run in inbox.out
+    assert run not in keyed("approvals").err
+
+    for follower in followers:
+        follower.until(UNCHECKED)
+    wfexec.json("approve", run)
+    assert going.end().code == 0
+    show, logs = (follower.end() for follower in followers)
+    assert json.loads(show.out)["status"] == "Succeeded"
+    assert "before | before" in logs.out
+    assert (show.err.count(UNCHECKED), logs.err.count(UNCHECKED)) == (1, 1)
