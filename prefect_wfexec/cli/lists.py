@@ -60,6 +60,8 @@ async def approvals(arguments: argparse.Namespace) -> int:
     async with reachable():
         async with connected() as client:
             inbox = await load_approvals(client)
+    for passed in inbox.passed_over:
+        note(str(passed))
     if inbox.unchecked:
         note(f"{UNCHECKED} ({', '.join(inbox.unchecked)})")
     if arguments.json:

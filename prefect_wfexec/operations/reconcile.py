@@ -5,12 +5,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from prefect_wfexec.engine.notices.due import due_notices
-from prefect_wfexec.errors import EngineError
 from prefect_wfexec.journal.facts import Actor, Fact, Kind, utc_now
 from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.operations.nudge import wake
-from prefect_wfexec.views.approvals import live_runs
-from prefect_wfexec.views.find import read_journal
+from prefect_wfexec.views.live import PassedOver, live_journal, live_runs
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -30,13 +28,18 @@ class Act:
         return {"run": self.run, "act": self.act, "reason": self.reason}
 
 
-async def reconcile(client: "PrefectClient") -> list[Act]:
-    """Have a process started for every suspended run that one has something to do for."""
-    acts = []
+async def reconcile(client: "PrefectClient") -> tuple[list[Act], list[PassedOver]]:
+    """Have a process started for every suspended run that one has something to do for.
+
+    Returns:
+        What was done, and the runs of which nobody here can know whether something is to be done.
+    """
+    acts: list[Act] = []
+    passed_over: list[PassedOver] = []
     for flow_run in await live_runs(client):
-        try:
-            journal = await read_journal(client, flow_run)
-        except EngineError:
+        journal = await live_journal(client, flow_run)
+        if isinstance(journal, PassedOver):
+            passed_over.append(journal)
             continue
         reason = due(journal.state, utc_now())
         if not reason or not await wake(client, flow_run.id):
@@ -46,7 +49,7 @@ async def reconcile(client: "PrefectClient") -> list[Act]:
             fact = Fact(Kind.RECONCILED, {"act": act.act, "reason": reason}, actor=RECONCILER)
             await journal.append(lambda state, fact=fact: [] if state.closed else [fact])  # type: ignore[misc]
         acts.append(act)
-    return acts
+    return acts, passed_over
 
 
 def due(state: ExecutionState, now: datetime) -> str:

@@ -5,18 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from prefect_wfexec.engine.approvals.gates import missing_approvals
 from prefect_wfexec.engine.approvals.people import person_key
-from prefect_wfexec.engine.flow_run import TAG
-from prefect_wfexec.errors import EngineError
 from prefect_wfexec.journal.state import ExecutionState, Gate
 from prefect_wfexec.views.execution import iso
-from prefect_wfexec.views.find import read_journal
+from prefect_wfexec.views.live import PassedOver, live_journal, live_runs
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun
-
-LIVE_STATES = ("RUNNING", "PAUSED", "PENDING", "SCHEDULED")
-PAGE = 200
 
 
 @dataclass(slots=True)
@@ -26,19 +21,21 @@ class Inbox:
     Attributes:
         rows: Every open gate, oldest first.
         unchecked: The runs whose journals were taken on trust, by name.
+        passed_over: The runs that may wait as well, and why that is not known.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
+    passed_over: list[PassedOver] = field(default_factory=list)
 
 
 async def load_approvals(client: "PrefectClient") -> Inbox:
     """The open gates of every run that goes on."""
     inbox = Inbox()
     for flow_run in await live_runs(client):
-        try:
-            journal = await read_journal(client, flow_run)
-        except EngineError:
+        journal = await live_journal(client, flow_run)
+        if isinstance(journal, PassedOver):
+            inbox.passed_over.append(journal)
             continue
         if journal.is_unchecked:
             inbox.unchecked.append(flow_run.name)
@@ -46,28 +43,6 @@ async def load_approvals(client: "PrefectClient") -> Inbox:
             inbox.rows += [_row(flow_run, journal.state, gate) for gate in journal.state.open_gates]
     inbox.rows.sort(key=lambda row: str(row["opened"]))
     return inbox
-
-
-async def live_runs(client: "PrefectClient") -> list["FlowRun"]:
-    """Every run that has not ended, as Prefect has it."""
-    from prefect.client.schemas.filters import (
-        FlowRunFilter,
-        FlowRunFilterState,
-        FlowRunFilterStateType,
-        FlowRunFilterTags,
-    )
-    from prefect.client.schemas.objects import StateType
-
-    live = [StateType(name) for name in LIVE_STATES]
-    wanted = FlowRunFilter(
-        tags=FlowRunFilterTags(all_=[TAG]), state=FlowRunFilterState(type=FlowRunFilterStateType(any_=live))
-    )
-    found: list[FlowRun] = []
-    while True:
-        page = await client.read_flow_runs(flow_run_filter=wanted, limit=PAGE, offset=len(found))
-        found += page
-        if len(page) < PAGE:
-            return found
 
 
 def _row(flow_run: "FlowRun", state: ExecutionState, gate: Gate) -> dict[str, Any]:

@@ -33,6 +33,22 @@ def going(wfexec: Wfexec, keyed: Wfexec) -> Going:
     return going
 
 
+def test_with_another_key_a_run_is_passed_over_and_named(wfexec: Wfexec, going: Going) -> None:
+    other = wfexec.with_environment(**{SECRET_KEY.variable: "a key that no engine has"})
+    run = going.run
+    for command in ("approvals", "reconcile"):
+        for options in ([], ["--json"]):
+            listed = other(command, *options)
+            assert listed.code == 0
+            (told,) = [line for line in listed.err.splitlines() if line.startswith(f"{run}: passed over, because ")]
+            assert "signed with another key" in told and SECRET_KEY.variable in told
+            assert run not in listed.out
+            assert not options or isinstance(json.loads(listed.out), list)
+        assert "passed over" not in wfexec(command).err
+    wfexec.json("reject", run)
+    assert going.end().code == 3
+
+
 def test_without_the_key_every_view_says_that_nothing_was_checked(wfexec: Wfexec, keyed: Wfexec, going: Going) -> None:
     run = going.run
     followers = [wfexec.start("show", run, "--follow", "--json"), wfexec.start("logs", run, "--follow")]
