@@ -31,13 +31,16 @@ class SlackStub:
     """`with SlackStub() as slack:` gives a server at `slack.base_url`; `calls` and `messages` show what arrived.
 
     A call is answered as Slack does: a token it does not know is `invalid_auth`, a channel it does not know
-    `channel_not_found`. `refuse`, `rate_limit` and `answer` line up answers for the next calls of one API method.
+    `channel_not_found`, a message that was not posted can't be changed. `refuse`, `rate_limit` and `answer` line up
+    answers for the next calls of one API method.
     """
 
     def __init__(self, token: str = "xoxb-stub-token", channels: tuple[str, ...] = ("#deploys", "C0DEPLOYS")) -> None:
         self.token = token
         self.channels = set(channels)
         self.calls: list[SlackCall] = []
+        self.shown: dict[str, dict[str, str]] = {}
+        """What each message looks like by now, by its time stamp."""
         self._answers: dict[str, deque[Answer]] = defaultdict(deque)
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -96,11 +99,15 @@ class SlackStub:
             if not call.arguments.get("text") and not call.arguments.get("blocks"):
                 return {"ok": False, "error": "no_text"}
             ts = f"1700000000.{len(self.calls):06d}"
+            self.shown[ts] = call.arguments
             return {"ok": True, "channel": "C0DEPLOYS", "ts": ts, "message": {"text": call.arguments.get("text", "")}}
         if call.method == "chat.getPermalink":
             ts = call.arguments.get("message_ts", "").replace(".", "")
             return {"ok": True, "channel": "C0DEPLOYS", "permalink": f"https://stub.slack.com/archives/C0DEPLOYS/p{ts}"}
         if call.method == "chat.update":
+            if call.arguments.get("ts") not in self.shown:
+                return {"ok": False, "error": "message_not_found"}
+            self.shown[call.arguments["ts"]] = call.arguments
             return {"ok": True, "channel": "C0DEPLOYS", "ts": call.arguments.get("ts", "")}
         return {"ok": False, "error": "unknown_method"}
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from prefect_wfexec.definition.notify import is_mail_address
 from prefect_wfexec.engine.approvals.codes import code_round
 from prefect_wfexec.engine.approvals.people import person_key
-from prefect_wfexec.journal.state import ExecutionState, Gate
+from prefect_wfexec.journal.state import ExecutionState, Gate, Notice
 
 Kind = Literal["asked", "reminder", "changed"]
 Channel = Literal["slack", "mail"]
@@ -78,15 +78,9 @@ def reminder_moment(gate: Gate) -> datetime | None:
 
 def _of(gate: Gate, now: datetime) -> Iterator[Due]:
     for channel, block in _slack_channels(gate):
-        first = gate.notices.get(f"asked:slack:{channel}")
         if gate.is_open:
             yield _due(gate, f"asked:slack:{channel}", "asked", "slack", channel, block)
-        if first is not None and first.place:
-            place = tuple(sorted((str(name), str(value)) for name, value in first.place.items()))
-            if gate.decisions or not gate.is_open:
-                word = gate.outcome or f"{len(gate.decisions)}"
-                key = f"changed:slack:{channel}:{word}"
-                yield Due(key, gate.step, gate.generation, "changed", "slack", channel, block, place=place)
+        yield from _changes(gate, channel, block)
     if not gate.is_open:
         return
     moment = reminder_moment(gate)
@@ -98,6 +92,24 @@ def _of(gate: Gate, now: datetime) -> Iterator[Due]:
             yield _due(gate, f"reminder:mail:{address}", "reminder", "mail", address, block, person)
     for channel, block in _slack_channels(gate) if is_late else ():
         yield _due(gate, f"reminder:slack:{channel}", "reminder", "slack", channel, block)
+
+
+def _changes(gate: Gate, channel: str, block: str) -> Iterator[Due]:
+    """What was posted shows who has decided, and has no buttons once the gate is closed."""
+    word = gate.outcome or f"{len(gate.decisions)}"
+    asked, reminder = (gate.notices.get(f"{kind}:slack:{channel}") for kind in ("asked", "reminder"))
+    if asked is not None and asked.place and (gate.decisions or not gate.is_open):
+        yield _change(gate, f"changed:slack:{channel}:{word}", channel, block, asked)
+    # A reminder shows the decisions that were there when it was posted.
+    if reminder is not None and reminder.place:
+        is_newer = any(found.at > reminder.at for found in gate.decisions)
+        if is_newer or not gate.is_open:
+            yield _change(gate, f"changed:slack:{channel}:reminder:{word}", channel, block, reminder)
+
+
+def _change(gate: Gate, key: str, channel: str, block: str, notice: Notice) -> Due:
+    place = tuple(sorted((str(name), str(value)) for name, value in notice.place.items()))
+    return Due(key, gate.step, gate.generation, "changed", "slack", channel, block, place=place)
 
 
 def _due(gate: Gate, key: str, kind: Kind, channel: Channel, to: str, block: str, person: str = "") -> Due:

@@ -178,6 +178,33 @@ async def test_a_message_that_can_not_be_sent_is_shown_and_stops_nothing(
     assert (ended.code, ended.json()["status"]) == (0, "Succeeded")
 
 
+async def test_no_message_in_slack_offers_what_can_not_be_decided_any_more(
+    wfexec: Wfexec, slack: SlackStub, blocks: None
+) -> None:
+    text = """
+    version: 1
+    name: late
+    steps:
+      - {id: ask, uses: approval, with: {expires: 30s, notify: {slack: "#deploys", block: SLACK}}}
+    """
+    going = wfexec.start("run", wfexec.write("late.yaml", definition(text)), "--json")
+    run = going.run
+
+    def shown() -> list[dict[str, str]]:
+        return [message for message in list(slack.shown.values()) if run in message["text"]]
+
+    wait_until(lambda: len(shown()) == 2, "the reminder")
+    asked, reminder = shown()
+    assert asked["text"].startswith("Approval wanted")
+    assert reminder["text"].startswith("Still waiting, open until")
+    assert all('"actions"' in message["blocks"] for message in shown())
+    ended = going.end()
+    assert ended.code == 3
+    assert [message["text"].partition(":")[0] for message in shown()] == ["Expired", "Expired"]
+    assert not any('"actions"' in message["blocks"] for message in shown())
+    assert all(notice["error"] is None for notice in ended.json()["gates"][0]["notices"])
+
+
 async def test_a_protected_environment_asks_for_gates_people_and_a_key(
     wfexec: Wfexec, mailbox: Mailbox, blocks: None, tmp_path: Path
 ) -> None:

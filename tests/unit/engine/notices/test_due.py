@@ -92,6 +92,42 @@ def test_a_closed_gate_changes_what_was_posted_and_sends_nothing_else() -> None:
     assert keys(run(gate_closed("gate", "rejected", 20))) == []
 
 
+def reminded(*more: Fact, quorum: int = 3) -> ExecutionState:
+    """A gate whose reminder was posted at 3001 s, after the first of its decisions."""
+    given: dict[str, Any] = {"notify": [{"slack": "#d"}], "expires": at(3600).isoformat(), "quorum": quorum}
+    asked, reminder = due_notices(run(**given), at(3000))
+    assert (asked.kind, reminder.kind) == ("asked", "reminder")
+    told = (
+        sent(asked, place={"channel": "C1", "ts": "1.2"}),
+        decided("gate", by=ANN, seconds=2000),
+        fact(Kind.NOTIFIED, 2000, step="gate", generation=1, key="changed:slack:#d:1"),
+        fact(Kind.NOTIFIED, 3001, step="gate", generation=1, key=reminder.key, place={"channel": "C1", "ts": "9.9"}),
+    )
+    return run(*told, *more, **given)
+
+
+def places(state: ExecutionState) -> dict[str, str]:
+    return {due.key: dict(due.place)["ts"] for due in due_notices(state, at(3100))}
+
+
+def test_a_reminder_is_changed_with_the_decisions_after_it_and_when_its_gate_closes() -> None:
+    assert places(reminded()) == {}
+    second = decided("gate", by=BOB, seconds=3010)
+    assert places(reminded(second)) == {"changed:slack:#d:2": "1.2", "changed:slack:#d:reminder:2": "9.9"}
+    closing = gate_closed("gate", "expired", 3050)
+    both = {"changed:slack:#d:expired": "1.2", "changed:slack:#d:reminder:expired": "9.9"}
+    assert places(reminded(closing)) == both
+    assert all(due.kind == "changed" and due.to == "#d" for due in due_notices(reminded(closing), at(3100)))
+    done = [fact(Kind.NOTIFIED, 3060, step="gate", generation=1, key=key) for key in both]
+    assert places(reminded(closing, *done)) == {}
+
+
+def test_a_reminder_that_was_not_posted_is_not_changed() -> None:
+    given: dict[str, Any] = {"notify": [{"slack": "#d"}], "expires": at(3600).isoformat()}
+    failed = fact(Kind.NOTIFIED, 3001, step="gate", generation=1, key="reminder:slack:#d", error="channel_not_found")
+    assert keys(run(failed, gate_closed("gate", "approved", 3050), **given), 3100) == []
+
+
 def test_a_reminder_comes_an_hour_before_or_in_the_last_quarter() -> None:
     short = run(expires=at(400).isoformat())
     assert reminder_moment(short.gates[0]) == at(300)
