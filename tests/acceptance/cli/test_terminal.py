@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from prefect_wfexec.cli.signatures import UNCHECKED
+from prefect_wfexec.settings import SECRET_KEY
 from tests.support.terminal import Terminal
 from tests.support.wfexec import COMMAND, Wfexec
 
@@ -123,6 +125,23 @@ def test_two_questions_are_asked_one_after_the_other(wfexec: Wfexec, open_termin
     terminal.type("\r")
     assert terminal.end() == 0
     assert terminal.text.count("Approved by jane") >= 2
+
+
+def test_who_follows_without_the_key_reads_above_the_list_that_nothing_was_checked(
+    wfexec: Wfexec, as_bob: Wfexec, open_terminal: Open
+) -> None:
+    wfexec.write("ask.yaml", ASKING)
+    going = wfexec.with_environment(**{SECRET_KEY.variable: "a key that only the engine has"}).start("run", "ask.yaml")
+    going.until("wfexec approve wfr_")
+    terminal = open_terminal("show", going.run, "--follow")
+    terminal.until_shown(UNCHECKED[:40])
+    terminal.until_shown(r"2\. Gate ")
+    assert as_bob("approve", going.run).code == 0
+    assert (terminal.end(), going.end().code) == (0, 0)
+    lines = terminal.screen.lines
+    assert sum(line == UNCHECKED for line in lines) == 1
+    assert not any(line.startswith(("starting", "ask-me · ")) for line in lines)
+    assert sum(line.startswith("1. Prepare The Ground") for line in lines) == 1
 
 
 def test_without_a_terminal_nobody_is_asked(wfexec: Wfexec, as_bob: Wfexec) -> None:
