@@ -12,6 +12,7 @@
     │   ├── NotDeployable             the target environment is not there or not active (engine.environment)
     │   ├── RulesError                nobody could open a gate by its rules (engine.approvals.rules)
     │   ├── Superseded                a newer engine runs the run (engine.fencing)
+    │   ├── HandedOver                another run takes away what it made, and ends it (engine.fencing)
     │   └── Suspended                 the run waits, and its process leaves (engine.fencing)
     ├── StepError                     what a step says of itself
     │   ├── StepFailed                the step failed: Failed

@@ -1,9 +1,10 @@
 """The Prefect block types of this package; importing it registers them."""
 
 from prefect_wfexec.blocks.approval import ApprovalPolicy
+from prefect_wfexec.blocks.cleanup import CleanupPolicy
 from prefect_wfexec.blocks.environment import TargetEnvironment
 from prefect_wfexec.blocks.mail import Mailer
 from prefect_wfexec.blocks.slack import SlackBot
 from prefect_wfexec.runtime.saved_blocks import MissingBlock
 
-__all__ = ["ApprovalPolicy", "Mailer", "MissingBlock", "SlackBot", "TargetEnvironment"]
+__all__ = ["ApprovalPolicy", "CleanupPolicy", "Mailer", "MissingBlock", "SlackBot", "TargetEnvironment"]

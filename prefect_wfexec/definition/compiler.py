@@ -21,8 +21,17 @@ from prefect_wfexec.definition.diagnostics import TooMany, shown, suggest
 from prefect_wfexec.definition.document import Document
 from prefect_wfexec.definition.draft import Draft, StepDraft
 from prefect_wfexec.definition.lenient import read_shape
-from prefect_wfexec.definition.model import JSON, Cleanup, Concurrency, Retry, Step, Trigger, Workflow
-from prefect_wfexec.definition.raw import NAME_PATTERN, PHASES, RawConcurrency, RawDefaults, RawStep, RawWorkflow
+from prefect_wfexec.definition.model import JSON, Cleanup, CleanupRules, Concurrency, Retry, Step, Trigger, Workflow
+from prefect_wfexec.definition.raw import (
+    NAME_PATTERN,
+    PHASES,
+    RawCleanup,
+    RawCleanupRules,
+    RawConcurrency,
+    RawDefaults,
+    RawStep,
+    RawWorkflow,
+)
 from prefect_wfexec.definition.reasons import kind_of
 from prefect_wfexec.definition.report import Report
 from prefect_wfexec.definition.templates import OPEN, bare, is_deferred
@@ -92,6 +101,8 @@ def _check_top(draft: Draft) -> None:
             hint = "add a key, e.g. key: tf/network"
             report.error_at_key("missing-key", "'concurrency' has no 'key'", ("concurrency",), hint)
         draft.top.concurrency = raw
+    if draft.has("cleanup"):
+        draft.top.cleanup = read_shape(report, RawCleanupRules, draft.top.cleanup, ("cleanup",))
 
 
 def _name_mend(name: str) -> str:
@@ -184,6 +195,22 @@ def _check_top_expressions(draft: Draft) -> None:
         check_value(draft, draft.top.concurrency.key, ("concurrency", "key"), where)
 
 
+def _cleanup(raw: RawCleanup) -> Cleanup:
+    return Cleanup(raw.uses, raw.with_, raw.approval == "required")
+
+
+def _cleanup_rules(raw: JSON) -> CleanupRules:
+    if not isinstance(raw, RawCleanupRules):
+        return CleanupRules()
+    given = raw.model_fields_set
+    return CleanupRules(
+        policy=raw.policy if "policy" in given else None,
+        needs_approval=raw.approval == "required" if "approval" in given else None,
+        attempts=raw.attempts if "attempts" in given else None,
+        delay_seconds=raw.delay if "delay" in given else None,
+    )
+
+
 def _workflow(draft: Draft, triggers: list[Trigger], text: str, path: FilePath | None) -> Workflow:
     top = draft.top
     lock = top.concurrency if isinstance(top.concurrency, RawConcurrency) else None
@@ -195,6 +222,8 @@ def _workflow(draft: Draft, triggers: list[Trigger], text: str, path: FilePath |
         inputs=tuple(draft.inputs),
         environment=top.environment if draft.has("environment") else None,
         concurrency=Concurrency(lock.key, lock.on_conflict) if lock is not None else None,
+        on_cancel=top.on_cancel if draft.has("on_cancel") else None,
+        cleanup=_cleanup_rules(top.cleanup),
         triggers=tuple(triggers),
         outputs=top.outputs,
         text=text,
@@ -227,7 +256,7 @@ def _step(draft: Draft, step: StepDraft) -> Step:
         retry=Retry(retry.attempts, retry.delay, retry.backoff, tuple(retry.on)),
         allow_skip=raw.allow_skip if "allow_skip" in keys else defaults.allow_skip,
         on_failure=raw.on_failure if "on_failure" in keys else defaults.on_failure,
-        cleanup=Cleanup(raw.cleanup.uses, raw.cleanup.with_) if "cleanup" in keys else None,
+        cleanup=_cleanup(raw.cleanup) if "cleanup" in keys else None,
         outputs=raw.outputs if "outputs" in keys else None,
         matrix=raw.matrix if "matrix" in keys else None,
         environments=tuple(raw.environments),

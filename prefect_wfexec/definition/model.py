@@ -49,6 +49,17 @@ class Cleanup:
 
     uses: str
     with_: Mapping[str, JSON] | None = None
+    needs_approval: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupRules:
+    """How what a cancelled run has made is taken away; None: as the policy, or else the default, says."""
+
+    policy: str | None = None
+    needs_approval: bool | None = None
+    attempts: int | None = None
+    delay_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +115,10 @@ class Workflow:
     inputs: tuple[Input, ...] = ()
     environment: str | None = None
     concurrency: Concurrency | None = None
+    on_cancel: Literal["stop", "cleanup"] | None = None
+    cleanup: CleanupRules = CleanupRules()
+    is_cleanup: bool = False
+    """Whether it takes away what another run has made: made of that run's definition, never read."""
     triggers: tuple[Trigger, ...] = ()
     outputs: Mapping[str, JSON] = field(default_factory=dict)
     text: str = ""

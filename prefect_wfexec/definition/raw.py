@@ -21,6 +21,8 @@ PHASES = ("source", "pre_build", "build", "post_build", "push", "post_push", "de
 InputTypeWord = Literal["string", "integer", "number", "boolean", "array", "object"]
 WhenWord = Literal["success", "failure", "always", "cancelled"]
 OnFailureWord = Literal["fail", "continue", "ask"]
+ApprovalWord = Literal["required", "automatic"]
+CancelWord = Literal["stop", "cleanup"]
 ConflictWord = Literal["queue", "cancel_new", "cancel_running"]
 
 Text = str
@@ -64,6 +66,16 @@ class RawCleanup(Raw):
     with_: dict[str, JsonValue] | None = Field(
         None, alias="with", description="Its values; taken from the step when left out."
     )
+    approval: ApprovalWord = Field("automatic", description="Whether somebody approves before it runs.")
+
+
+class RawCleanupRules(Raw):
+    """How what a cancelled run has made is taken away; what is left out stands in the policy."""
+
+    policy: Text = Field("", min_length=1, description="The Cleanup Policy block that holds the rest.")
+    approval: ApprovalWord = Field("automatic", description="Whether somebody approves before anything is taken away.")
+    attempts: int = Field(3, ge=1, le=20, description="How often each cleanup is tried.")
+    delay: Duration = Field(10.0, description="How long to wait before it is tried again; doubled each time.")
 
 
 class RawConcurrency(Raw):
@@ -131,6 +143,8 @@ class RawWorkflow(Raw):
     inputs: dict[str, JsonValue] = Field(default_factory=dict, description="Its parameters.")
     environment: Text = Field("", min_length=1, description="The Target Environment block whose protection rules hold.")
     concurrency: JsonValue = Field(None, description="A lock for the whole run.")
+    on_cancel: CancelWord = Field("stop", description="What cancelling a run in Prefect's UI does.")
+    cleanup: JsonValue = Field(None, description="How what a cancelled run has made is taken away.")
     triggers: list[JsonValue] = Field(default_factory=list, description="What starts it.")
     defaults: JsonValue = Field(None, description="Values for every step.")
     steps: list[JsonValue] = Field(default_factory=list, description="Its steps, in order.")

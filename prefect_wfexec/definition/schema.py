@@ -16,6 +16,7 @@ from prefect_wfexec.definition.raw import (
     INPUT_PATTERN,
     PHASES,
     RawCleanup,
+    RawCleanupRules,
     RawConcurrency,
     RawDefaults,
     RawInput,
@@ -29,7 +30,7 @@ Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _EXPRESSION: Schema = {"$ref": "#/$defs/Expression"}
-_OWN = (RawInput, RawRetry, RawCleanup, RawConcurrency, RawDefaults, RawStep, RawWorkflow)
+_OWN = (RawInput, RawRetry, RawCleanup, RawCleanupRules, RawConcurrency, RawDefaults, RawStep, RawWorkflow)
 
 
 def json_schema(catalog: Catalog) -> Schema:
@@ -183,6 +184,7 @@ def _top(properties: dict[str, Schema]) -> Schema:
     shapes: dict[str, Schema] = {
         "inputs": {"type": "object", "propertyNames": names, "additionalProperties": _ref("RawInput")},
         "concurrency": _ref("RawConcurrency"),
+        "cleanup": _ref("RawCleanupRules"),
         "defaults": _ref("RawDefaults"),
         "triggers": {"type": "array", "items": _ref("Trigger")},
         "steps": steps,

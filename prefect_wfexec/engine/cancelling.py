@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 def cancel_request(
     actor: Actor, *, reason: str = "", cleans_up: bool = False
 ) -> Callable[[ExecutionState], list[Fact]]:
-    """The append that asks a run to stop; nothing when it has ended, or was asked for as much already.
+    """The append that asks a run to stop; nothing when it was asked for as much already.
+
+    A run that has ended can still be asked to have what it made taken away.
 
     Args:
         actor: Who asks.
@@ -29,7 +31,8 @@ def cancel_request(
 
     def decide(state: ExecutionState) -> list[Fact]:
         is_asked = state.cancel is not None and (not cleans_up or state.cancel.data.get("cleanup") is True)
-        return [] if state.closed is not None or is_asked else [Fact(Kind.REQUESTED, data, actor)]
+        is_over = state.closed is not None and not (cleans_up and state.cleanup is None)
+        return [] if is_over or (is_asked and state.closed is None) else [Fact(Kind.REQUESTED, data, actor)]
 
     return decide
 

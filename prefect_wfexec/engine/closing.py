@@ -39,6 +39,11 @@ def closing_fact(
     return [Fact(Kind.CLOSED, data)]
 
 
+def cleanup_page(name: str, address: str) -> Artifact:
+    """The way to the run that takes away what this one has made, for Prefect's UI."""
+    return Artifact("cleanup", f"[{name}]({address}) takes away what this run has made.\n", "Its cleanup")
+
+
 def outputs_page(outputs: dict[str, Any]) -> Artifact:
     """The outputs as a page for Prefect's UI."""
     text = json.dumps(outputs, indent=2, ensure_ascii=False).replace("```", "` ` `")

@@ -18,10 +18,13 @@ from prefect_wfexec.engine.approvals.gate_desk import GateDesk
 from prefect_wfexec.engine.approvals.gate_opener import GateOpener
 from prefect_wfexec.engine.at_work import AtWork
 from prefect_wfexec.engine.cancelling import cancel_request, is_cancelled_in_prefect
-from prefect_wfexec.engine.closing import closing_fact, outputs_page, stored_run_outputs
+from prefect_wfexec.engine.cleanup.beginning import hand_over, is_to_be_cleaned, reopen
+from prefect_wfexec.engine.cleanup.parent import Parent
+from prefect_wfexec.engine.cleanup.policy import read_rules
+from prefect_wfexec.engine.closing import cleanup_page, closing_fact, outputs_page, stored_run_outputs
 from prefect_wfexec.engine.context import RunContext
 from prefect_wfexec.engine.decide import whole_steps
-from prefect_wfexec.engine.flow_run import FlowRunPicture, final_state
+from prefect_wfexec.engine.flow_run import FlowRunPicture, final_state, page_of
 from prefect_wfexec.engine.lending import Lending
 from prefect_wfexec.engine.listening import Listener
 from prefect_wfexec.engine.notices.desk import NoticeDesk
@@ -58,6 +61,10 @@ class Engine:
         keys: The key of its journal and blobs.
         home: Prefect's home, where traces of commands are left.
         session: Who watches.
+        parent: The run that this one cleans up after, if it is a cleanup.
+
+    Attributes:
+        handed_over: The run that takes away what this one has made, once there is one.
     """
 
     def __init__(
@@ -70,9 +77,12 @@ class Engine:
         keys: Keys,
         home: Path,
         session: Session,
+        parent: Parent | None = None,
     ) -> None:
         self.id = fencing.new_engine_id()
+        self.handed_over: FlowRun | None = None
         self._given = workflow
+        self._parent = parent
         self._client = client
         self._flow_run = flow_run
         self._logger = flow_run_logger(flow_run)
@@ -114,6 +124,7 @@ class Engine:
             self._retry = await wanted_retry(self._client, self._flow_run.id, self._journal.state)
         if self._retry is not None and self._journal.state.closed is not None:
             await reset(self._journal, self._given, self.id, self._retry)
+        await reopen(self._journal, self.id)
         if self._journal.state.closed is None:
             try:
                 await self._enter_and_run()
@@ -122,7 +133,14 @@ class Engine:
                 raise
             finally:
                 await self._leave()
+        if self.handed_over is not None and self._journal.state.closed is None:
+            raise fencing.HandedOver(f"run {self.handed_over.name} takes away what this one has made")
         return self._final_state()
+
+    @property
+    def state(self) -> ExecutionState:
+        """The run as its journal says."""
+        return self._journal.state
 
     def _final_state(self) -> "State[Any]":
         closed = self._journal.state.closed
@@ -137,14 +155,15 @@ class Engine:
             return
         if not await is_cancelled_in_prefect(self._client, self._flow_run.id):
             return
-        await self._journal.append(self._cancel_by_prefect())
+        await self._journal.append(await self._cancel_by_prefect())
         await self._loop()
         if self._journal.state.closed is not None:
             # Set by us: Prefect's own engine makes a cancelled run Cancelled, whatever became of it.
             await self._picture.end(self._final_state())
 
-    def _cancel_by_prefect(self) -> Decide:
-        return cancel_request(PREFECT_USER)
+    async def _cancel_by_prefect(self) -> Decide:
+        rules = await read_rules(self._run.workflow)
+        return cancel_request(PREFECT_USER, cleans_up=rules.on_cancel == "cleanup")
 
     async def _enter_and_run(self) -> None:
         self._session.journal = self._journal
@@ -159,6 +178,7 @@ class Engine:
             self._lent,
             has_deployment=has_deployment,
             retry=self._retry,
+            parent=self._parent,
         )
         state = self._journal.state
         if entered is None:
@@ -208,7 +228,7 @@ class Engine:
             if not fencing.is_current(state, self.id):
                 await self._give_way()
             elif self._run.decider.is_over(state):
-                await self._close()
+                await self._end()
                 return
             await self._wait()
             self._notices.look(self._run.workflow)
@@ -278,7 +298,7 @@ class Engine:
             return
         self._last_look = now
         if await is_cancelled_in_prefect(self._client, self._flow_run.id):
-            await self._journal.append(self._cancel_by_prefect())
+            await self._journal.append(await self._cancel_by_prefect())
 
     async def _listen(self) -> float:
         """Hear what others do to the run; how long to wait before the journal is read without any hint."""
@@ -306,6 +326,16 @@ class Engine:
             self._last_sign = utc_now()
             note = {"engine": self.id, "text": f"finishing {', '.join(self._work.names)}"}
             await self._journal.append(lambda _state: [Fact(Kind.NOTED, note)])
+
+    async def _end(self) -> None:
+        """Close the run, unless what it has made is to be taken away first: that run closes it."""
+        workflow = self._run.workflow
+        if not is_to_be_cleaned(workflow, self._journal.state):
+            await self._close()
+            return
+        self.handed_over = await hand_over(self._client, self._flow_run, workflow, self._journal, self.id)
+        self._tell(())
+        self._painter.page(cleanup_page(self.handed_over.name, page_of(self._client, self.handed_over.id)))
 
     async def _close(self) -> None:
         shown, ref = await stored_run_outputs(self._run, self._lent)

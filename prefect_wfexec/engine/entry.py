@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.definition.support import unsupported
-from prefect_wfexec.engine.context import PARAMETER, read_context
-from prefect_wfexec.engine.engine import Engine
-from prefect_wfexec.engine.fencing import Superseded, Suspended
+from prefect_wfexec.engine.fencing import HandedOver, Superseded, Suspended
+from prefect_wfexec.engine.launch import execute_run
 from prefect_wfexec.engine.session import current_session
 from prefect_wfexec.errors import EngineError, WfexecError, one_line
 from prefect_wfexec.journal.keys import load_keys
@@ -21,37 +20,25 @@ async def run_in_flow(workflow: Workflow, parameters: dict[str, Any]) -> "State[
     """Execute the flow run of this context.
 
     Raises:
-        prefect.exceptions.Abort: a newer engine runs the run; this process leaves no mark.
+        prefect.exceptions.Abort: a newer engine, or another run, ends the run; this process leaves no mark.
         prefect.exceptions.Pause: the run waits, suspended, for a decision.
     """
     from prefect.client.orchestration import get_client
     from prefect.context import FlowRunContext
     from prefect.exceptions import Abort, Pause
-    from prefect.settings import get_current_settings
 
     from prefect_wfexec.engine.flow_run import final_state
 
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         raise EngineError("a workflow runs inside a Prefect flow run; call its flow instead")
-    text = parameters.pop(PARAMETER, "{}")
     try:
         _require_supported(workflow)
         async with get_client() as client:
-            flow_run = context.flow_run
-            engine = Engine(
-                workflow=workflow,
-                client=client,
-                flow_run=flow_run,
-                inputs=parameters,
-                context=read_context(text, flow_run),
-                keys=await load_keys(client),
-                home=get_current_settings().home,
-                session=current_session(),
-            )
-            return await engine.execute()
-    except Superseded as superseded:
-        raise Abort(superseded.message) from None
+            keys = await load_keys(client)
+            return await execute_run(client, context.flow_run, parameters, workflow, keys, current_session())
+    except (Superseded, HandedOver) as left:
+        raise Abort(left.message) from None
     except Suspended as suspended:
         raise Pause(suspended.message) from None
     except WfexecError as error:

@@ -30,6 +30,12 @@ class Suspended(EngineError):
     code = "suspended"
 
 
+class HandedOver(EngineError):
+    """What the run has made is taken away by another run, which brings this one to its end."""
+
+    code = "handed_over"
+
+
 def new_engine_id() -> str:
     return new_id()
 

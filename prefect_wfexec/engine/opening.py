@@ -5,16 +5,16 @@ from pathlib import Path
 
 from prefect_wfexec.definition.model import JSON, Workflow
 from prefect_wfexec.engine import fencing
+from prefect_wfexec.engine.cleanup.parent import Parent
 from prefect_wfexec.engine.context import RunContext
 from prefect_wfexec.engine.decide import Decider
 from prefect_wfexec.engine.lending import Lending
 from prefect_wfexec.engine.outline import Outline
-from prefect_wfexec.engine.outputs import load_outputs, value_at
+from prefect_wfexec.engine.outputs import load_values
 from prefect_wfexec.engine.retrying import Retry, pinned, reset
 from prefect_wfexec.engine.scope import Scopes
-from prefect_wfexec.engine.secret_values import strings_in
 from prefect_wfexec.engine.takeover import settle_dead_claims
-from prefect_wfexec.engine.validation import is_valid
+from prefect_wfexec.engine.validation import inherited, is_valid
 from prefect_wfexec.journal.facts import Fact, Kind
 from prefect_wfexec.journal.state import ExecutionState
 
@@ -37,15 +37,16 @@ async def enter_run(
     *,
     has_deployment: bool,
     retry: Retry | None = None,
+    parent: Parent | None = None,
 ) -> Entered | None:
     """Open the run if nobody has, enter it, and take over what dead engines left; None when it has ended.
 
-    With `retry`, what it asks for runs again.
+    With `retry`, what it asks for runs again. `parent` is the run that this one cleans up after.
 
     Raises:
         Superseded: a newer engine entered.
     """
-    await lent.journal.append(lambda state: _opening(state, given, inputs, context, lent.run.name))
+    await lent.journal.append(lambda state: _opening(state, given, inputs, context, lent.run.name, parent))
     await lent.journal.append(fencing.enter(engine))
     if lent.journal.state.closed is not None:
         return None
@@ -59,14 +60,23 @@ async def enter_run(
         await lent.journal.append(lambda state: _other_source(state, engine, given))
     outline = Outline(workflow)
     scopes = Scopes(workflow, outline, lent.run)
-    if not await is_valid(engine, workflow, scopes, lent.journal):
+    if parent is not None:
+        scopes.parent = (parent.scopes, parent.journal.state)
+        await parent.load(lent.masker)
+        await lent.journal.append(lambda state: inherited(engine, state, parent.journal.state))
+    elif not await is_valid(engine, workflow, scopes, lent.journal):
         return None
-    await _load_values(lent, scopes)
+    await load_values(lent.journal.state, scopes.values, lent.blobs, lent.masker)
     return Entered(workflow, scopes, Decider(outline, scopes, engine))
 
 
 def _opening(
-    state: ExecutionState, workflow: Workflow, inputs: dict[str, JSON], context: RunContext, name: str
+    state: ExecutionState,
+    workflow: Workflow,
+    inputs: dict[str, JSON],
+    context: RunContext,
+    name: str,
+    parent: Parent | None,
 ) -> list[Fact]:
     if state.opened is not None or state.closed is not None:
         return []
@@ -83,6 +93,10 @@ def _opening(
         "user": context.user,
         "run_name": name,
     }
+    before = parent.journal.state.opened if parent is not None else None
+    if parent is not None and before is not None:
+        cleanup = {"of": str(parent.flow_run.id), **parent.plan.as_json()}
+        data |= {"path": before.path, "folder": before.folder, "cleanup": cleanup}
     return [Fact(Kind.OPENED, data)]
 
 
@@ -102,12 +116,3 @@ def _folder(given: Workflow, state: ExecutionState, *, has_deployment: bool) -> 
     if has_deployment or opened is None:
         return given.path.resolve().parent if given.path else Path.cwd()
     return Path(opened.folder)
-
-
-async def _load_values(lent: Lending, scopes: Scopes) -> None:
-    """Outputs that entries show masked or cut, in clear; their secrets are masked from now on."""
-    for step in lent.journal.state.steps.values():
-        if step.outputs_ref:
-            values, secret = await load_outputs(step.outputs_ref, lent.blobs)
-            scopes.values[step.id] = values
-            lent.masker.add(*(text for path in secret for text in strings_in(value_at(values, path))))

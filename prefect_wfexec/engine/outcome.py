@@ -53,10 +53,31 @@ def _cancelled(state: ExecutionState) -> tuple[RunStatus, str]:
     by = state.cancel.actor.name if state.cancel else ""
     why = state.cancel.data.get("reason") if state.cancel else None
     words = f"cancelled: {why}" if why else f"cancelled by {by}"
-    unknown = [step.id for step in state.steps.values() if _fault_type(step) == OUTCOME_UNKNOWN]
+    cleanup = state.cleanup
+    if cleanup is not None and cleanup.status is not RunStatus.SUCCEEDED:
+        how = f"ended {cleanup.status}" if cleanup.status else "has not ended"
+        left = f"; still there: {', '.join(cleanup.left)}" if cleanup.left else ""
+        reason = f": {cleanup.reason}" if cleanup.reason else ""
+        return RunStatus.TERMINATION_FAILED, f"{words}; the cleanup {cleanup.name} {how}{reason}{left}"
+    if cleanup is not None:
+        words += f"; cleaned up by {cleanup.name}"
+    elif wants_cleanup(state):
+        words += "; there was nothing to clean up"
+    unknown = [step.id for step in state.steps.values() if _is_unknown(step, is_cleaned=cleanup is not None)]
     if unknown:
         return RunStatus.TERMINATION_FAILED, f"{words}; what '{unknown[0]}' left behind is unknown"
     return RunStatus.TERMINATED, words
+
+
+def wants_cleanup(state: ExecutionState) -> bool:
+    """Whether what the run has made is to be taken away."""
+    return state.cancel is not None and state.cancel.data.get("cleanup") is True
+
+
+def _is_unknown(step: StepState, *, is_cleaned: bool) -> bool:
+    """Whether nobody can say what a step did; a command that was seen to end left it in its state for the cleanup."""
+    is_unknown = _fault_type(step) == OUTCOME_UNKNOWN
+    return is_unknown and not (is_cleaned and step.fault is not None and step.fault.exit_code is not None)
 
 
 def _ended(step: StepState) -> float:

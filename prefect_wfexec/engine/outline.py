@@ -60,8 +60,9 @@ class Outline:
 
     @cached_property
     def repeatable(self) -> frozenset[str]:
-        """Steps that are simply begun again when their engine died: they change nothing."""
-        return frozenset(step.id for step in self.workflow.steps if step.uses in REPEATABLE_TYPES)
+        """Steps that are simply begun again when their engine died: they change nothing, or take away what is left."""
+        is_cleanup = self.workflow.is_cleanup
+        return frozenset(step.id for step in self.workflow.steps if is_cleanup or step.uses in REPEATABLE_TYPES)
 
     @cached_property
     def _bits(self) -> dict[str, int]:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefect_wfexec.definition.model import JSON
+from prefect_wfexec.engine.secret_values import strings_in
 from prefect_wfexec.journal.blobref import BlobRef
 from prefect_wfexec.journal.facts import canonical_json
+from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.runtime.masking import MASK, Masker
 from prefect_wfexec.steps.base import BlobStore
 
@@ -53,6 +55,17 @@ async def load_outputs(ref: Mapping[str, JSON], blobs: BlobStore) -> tuple[dict[
 
     data = json.loads(await blobs.get(BlobRef.from_json(ref)))
     return data, [tuple(str(part) for part in path) for path in ref.get("sensitive") or []]
+
+
+async def load_values(
+    state: ExecutionState, values: dict[str, Mapping[str, JSON]], blobs: BlobStore, masker: Masker
+) -> None:
+    """Put outputs that entries show masked or cut into `values`, in clear; their secrets are masked from now on."""
+    for step in state.steps.values():
+        if step.outputs_ref:
+            found, secret = await load_outputs(step.outputs_ref, blobs)
+            values[step.id] = found
+            masker.add(*(text for path in secret for text in strings_in(value_at(found, path))))
 
 
 def hide(outputs: Mapping[str, JSON], paths: Iterable[Path]) -> dict[str, JSON]:

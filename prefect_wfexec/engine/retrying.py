@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from prefect_wfexec.definition.loader import load_text
 from prefect_wfexec.definition.model import JSON, Workflow
+from prefect_wfexec.engine.cleanup.workflow import CleanupPlan, cleanup_workflow
 from prefect_wfexec.engine.fencing import entering, is_current
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.reset import RESET_KINDS, CannotReset, Wanted, reset_set
 from prefect_wfexec.errors import WfexecError, one_line
 from prefect_wfexec.journal.facts import Actor, Fact, Kind
 from prefect_wfexec.journal.journal import Journal
-from prefect_wfexec.journal.state import ExecutionState, Request
+from prefect_wfexec.journal.state import ExecutionState, Opened, Request
 from prefect_wfexec.steps.registry import catalog
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
 AWAITING_RETRY = "AwaitingRetry"
+CLEANED_UP = "what the run had made was taken away; start a new run"
 PREFECT_USER = Actor("a user of Prefect")
 
 
@@ -97,6 +99,8 @@ async def reset(journal: Journal, given: Workflow, engine: str, retry: Retry) ->
         has_entered = is_current(state, engine)
         if set(retry.heeded) & state.retries or not (has_entered or state.closed):
             return []
+        if state.cleanup is not None:
+            return _refusals(state, retry, CLEANED_UP)
         try:
             workflow = replaced(pinned(given, state), retry.definition)
             found = reset_set(Outline(workflow), state, retry.wanted)
@@ -155,7 +159,17 @@ def pinned(given: Workflow, state: ExecutionState) -> Workflow:
     opened = state.opened
     if opened is None or opened.digest == given.digest:
         return given
-    return load_text(opened.definition, Path(opened.path) if opened.path else given.path, catalog())
+    return read_opened(opened, Path(opened.path) if opened.path else given.path)
+
+
+def read_opened(opened: Opened, path: Path | None) -> Workflow:
+    """The workflow a run was opened with; for a cleanup, the one made of what it takes away.
+
+    Raises:
+        DefinitionError: this version can't read it.
+    """
+    workflow = load_text(opened.definition, path, catalog())
+    return cleanup_workflow(workflow, CleanupPlan.from_json(opened.cleanup)) if opened.cleanup else workflow
 
 
 def replaced(workflow: Workflow, definition: str) -> Workflow:

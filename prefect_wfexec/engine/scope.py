@@ -23,11 +23,19 @@ class Scopes:
     outline: Outline
     run: RunInfo
     values: dict[str, Mapping[str, JSON]] = field(default_factory=dict)
+    parent: "tuple[Scopes, ExecutionState] | None" = None
+    """The run this one cleans up after, whose steps its expressions name."""
 
     def scope(self, state: ExecutionState, used: Any, *, is_expression: bool = False) -> dict[str, JSON]:
         """The scope for the expressions in `used`, or for the bare expression it is: only steps they name are in it."""
         names = references(used, is_expression=is_expression).steps
-        return self._roots(state) | {"steps": {name: self._step(state, name) for name in names}}
+        return self._roots(state) | {"steps": {name: self._named(state, name) for name in names}}
+
+    def _named(self, state: ExecutionState, step_id: str) -> JSON:
+        if self.parent is None or step_id not in self.parent[0].outline.steps:
+            return self._step(state, step_id)
+        scopes, parent_state = self.parent
+        return scopes._step(parent_state, step_id)
 
     def _roots(self, state: ExecutionState) -> dict[str, JSON]:
         opened = state.opened

@@ -35,6 +35,22 @@ async def is_valid(engine: str, workflow: Workflow, scopes: Scopes, journal: Jou
     return found is not None and not found.problem
 
 
+def inherited(engine: str, state: ExecutionState, parent: ExecutionState) -> list[Fact]:
+    """What holds for a cleanup: what held for the run it cleans up after, also where that environment is closed now."""
+    found = parent.validation
+    if state.validation is not None or found is None or not fencing.is_current(state, engine):
+        return []
+    data: dict[str, JSON] = {
+        "engine": engine,
+        "environment": dict(found.environment),
+        "is_protected": found.is_protected,
+        "policies": {name: dict(one) for name, one in found.policies.items()},
+    }
+    if found.policy is not None:
+        data["policy"] = dict(found.policy)
+    return [Fact(Kind.VALIDATED, data)]
+
+
 def gates_of(workflow: Workflow) -> list[Step]:
     """The steps that wait for a decision."""
     return [step for step in workflow.steps if find_step_type(step.uses).spec.is_gate]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from prefect_wfexec.journal.facts import MISFITS, Entry, Fact, Kind
-from prefect_wfexec.journal.folding import gates, runs, steps
+from prefect_wfexec.journal.folding import cleanups, gates, runs, steps
 from prefect_wfexec.journal.state import ExecutionState
 
 
@@ -38,6 +38,7 @@ _UNTIL_CLOSED = frozenset(
         Kind.APPROVAL_OPENED,
         Kind.DECIDED,
         Kind.APPROVAL_CLOSED,
+        Kind.CLEANUP_STARTED,
     }
 )
 """What changes nothing any more once the run has ended; a claim still counts, lest its deed be done twice."""
@@ -56,6 +57,8 @@ _HANDLERS: dict[Kind, Callable[[ExecutionState, Fact, int], ExecutionState]] = {
     Kind.DECIDED: gates.decided,
     Kind.NOTIFIED: gates.notified,
     Kind.APPROVAL_CLOSED: gates.approval_closed,
+    Kind.CLEANUP_STARTED: cleanups.cleanup_started,
+    Kind.CLEANUP_FINISHED: cleanups.cleanup_finished,
     Kind.REQUESTED: runs.requested,
     Kind.REFUSED: gates.refused,
     Kind.CLOSED: runs.closed,

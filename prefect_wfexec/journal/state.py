@@ -173,6 +173,8 @@ class Opened:
     triggered_by: str
     user: str | None
     run_name: str
+    cleanup: Mapping[str, JSON] = field(default_factory=dict)
+    """Whose cleanup the run is, `of`, and what that is to take away; empty for any other run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,29 @@ class Validation:
     is_protected: bool = False
     policy: Mapping[str, JSON] | None = None
     policies: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cleanup:
+    """The run that takes away what this one has made; `status` is None until it has ended.
+
+    Attributes:
+        run: Its id.
+        name: Its name.
+        plan: What it is to take away.
+        started: When it was made.
+        status: How it ended.
+        reason: Why it did not succeed.
+        left: What it saw that is still there.
+    """
+
+    run: str
+    name: str
+    plan: Mapping[str, JSON]
+    started: datetime
+    status: RunStatus | None = None
+    reason: str = ""
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +267,7 @@ class ExecutionState:
     engines: tuple[EngineInfo, ...] = ()
     requests: Mapping[str, Request] = field(default_factory=dict)
     cancel: Request | None = None
+    cleanup: Cleanup | None = None
     segments: tuple[tuple[datetime, datetime | None], ...] = ()
     retries: frozenset[str] = frozenset()
     """What asked for the steps that were reset so far: ids of requests, and of Prefect's states."""

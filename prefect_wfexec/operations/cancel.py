@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from prefect_wfexec.engine.cancelling import cancel_request
-from prefect_wfexec.engine.fencing import Superseded, Suspended
+from prefect_wfexec.engine.fencing import HandedOver, Superseded, Suspended
+from prefect_wfexec.engine.launch import execute_alone
 from prefect_wfexec.engine.outline import Outline
-from prefect_wfexec.engine.standalone import execute_alone
+from prefect_wfexec.engine.session import Session
 from prefect_wfexec.errors import UsageError
 from prefect_wfexec.journal.facts import Actor
 from prefect_wfexec.journal.journal import Journal
+from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.operations.nudge import hint
 from prefect_wfexec.status import RunStatus
 from prefect_wfexec.views.find import find_run, read_journal
@@ -50,9 +52,8 @@ async def cancel(client: "PrefectClient", run: str, *, by: str, reason: str = ""
     """
     flow_run = await find_run(client, run)
     journal = await read_journal(client, flow_run)
-    _require_open(flow_run, journal)
+    _require_stoppable(flow_run, journal.state, cleans_up=cleans_up)
     await request_cancel(journal, by, reason=reason, cleans_up=cleans_up)
-    await journal.catch_up()
     return Cancelled(flow_run, await carry_out(client, flow_run, journal))
 
 
@@ -64,10 +65,10 @@ async def carry_out(client: "PrefectClient", flow_run: "FlowRun", journal: Journ
     if not _is_without_engine(flow_run, journal):
         await hint(client, flow_run.id)
         return "requested"
-    if await _ended_here(client, flow_run, journal):
-        return "ended"
-    await _dispatch(client, flow_run)
-    return "requested"
+    outcome = await _ended_here(client, flow_run, journal)
+    if outcome is None:
+        await _dispatch(client, flow_run)
+    return outcome or "requested"
 
 
 async def _dispatch(client: "PrefectClient", flow_run: "FlowRun") -> None:
@@ -78,14 +79,25 @@ async def _dispatch(client: "PrefectClient", flow_run: "FlowRun") -> None:
         await client.set_flow_run_state(flow_run.id, Scheduled(name="Resuming"), force=True)
 
 
-def _require_open(flow_run: "FlowRun", journal: Journal) -> None:
-    closed = journal.state.closed
-    is_over = journal.state.opened is None and flow_run.state is not None and flow_run.state.is_final()
-    if closed is None and not is_over:
+def _require_stoppable(flow_run: "FlowRun", state: ExecutionState, *, cleans_up: bool) -> None:
+    """That there is something to stop, or to clean up after a run that has not succeeded.
+
+    Raises:
+        UsageError: there is not.
+    """
+    closed = state.closed
+    if closed is None and (state.opened is not None or not _is_final(flow_run)):
         return
     status = closed.status.value if closed else flow_run.state.name if flow_run.state else ""
-    words = f"run {flow_run.name} has ended: {status}"
-    raise UsageError(words, hint="there is nothing to stop", code="ended")
+    words, hint = f"run {flow_run.name} has ended: {status}", "there is nothing to stop"
+    if cleans_up and state.cleanup is not None:
+        words += f"; {state.cleanup.name} cleaned up after it"
+        hint = f"a cleanup that failed is retried with `wfexec retry {state.cleanup.name}`"
+    elif cleans_up and closed is not None and closed.status is not RunStatus.SUCCEEDED:
+        return
+    elif cleans_up:
+        hint = "what a run that succeeded has made is taken away by a workflow of its own"
+    raise UsageError(words, hint=hint, code="ended")
 
 
 def _has_not_begun(flow_run: "FlowRun") -> bool:
@@ -95,6 +107,8 @@ def _has_not_begun(flow_run: "FlowRun") -> bool:
 def _is_without_engine(flow_run: "FlowRun", journal: Journal) -> bool:
     """Whether no process runs the run: it left, it is known to be gone, or Prefect has ended the run."""
     state, engine = flow_run.state, journal.state.engine
+    if journal.state.closed is not None:
+        return True
     is_waiting = state is not None and (state.is_scheduled() or state.is_paused() or state.is_final())
     return engine is None or (engine.left and is_waiting) or bool(lost_engine(journal.state)) or _is_final(flow_run)
 
@@ -113,18 +127,20 @@ async def _end_unbegun(client: "PrefectClient", flow_run: "FlowRun", journal: Jo
     await client.set_flow_run_state(flow_run.id, state, force=True)
 
 
-async def _ended_here(client: "PrefectClient", flow_run: "FlowRun", journal: Journal) -> bool:
-    """Bring a run to its end in this process, when that takes no step that needs a worker's; whether it has ended."""
+async def _ended_here(client: "PrefectClient", flow_run: "FlowRun", journal: Journal) -> Outcome | None:
+    """Bring a run to its end in this process, unless that takes a step that needs a worker's place; what came of it."""
     workflow = pinned_workflow(journal.state)
     if workflow is None or journal.keys is None:
-        return False
+        return None
     if flow_run.deployment_id is not None and _has_more_to_do(Outline(workflow), journal):
-        return False
+        return None
     try:
-        await execute_alone(client, flow_run, workflow, journal.keys)
+        await execute_alone(client, flow_run, workflow, journal.keys, Session())
+    except HandedOver:
+        return "requested"
     except (Superseded, Suspended):
-        return False
-    return True
+        return None
+    return "ended"
 
 
 def _has_more_to_do(outline: Outline, journal: Journal) -> bool:

@@ -12,7 +12,7 @@ from prefect_wfexec.engine.outcome import OUTCOME_UNKNOWN
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.outputs import load_outputs
 from prefect_wfexec.engine.reset import Wanted, reset_set
-from prefect_wfexec.engine.retrying import retry_request
+from prefect_wfexec.engine.retrying import CLEANED_UP, retry_request
 from prefect_wfexec.errors import EngineError, UsageError
 from prefect_wfexec.journal.blobs import Blobs
 from prefect_wfexec.journal.facts import Actor, Fact, Kind, utc_now
@@ -87,6 +87,8 @@ async def prepare(client: "PrefectClient", run: str, wanted: Wanted, *, is_lates
     if state.opened is None:
         raise UsageError(f"run {flow_run.name} has never begun", hint="start it anew", code="not-begun")
     _require_over(flow_run, state)
+    if state.cleanup is not None:
+        raise UsageError(f"run {flow_run.name} can't be taken up again: {CLEANED_UP}", code="cleaned-up")
     workflow = await _latest(client, flow_run, state) if is_latest else pinned_workflow(state)
     if workflow is None:
         words = f"the definition of run {flow_run.name} does not compile with this version"

@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect_wfexec.definition.model import Step, Workflow
 from prefect_wfexec.engine.progress import run_status, shown_status, step_seconds
-from prefect_wfexec.journal.state import ExecutionState, Gate
+from prefect_wfexec.journal.state import Cleanup, ExecutionState, Gate
 from prefect_wfexec.status import RunStatus, TriggerKind
 
 JSON = Any
@@ -51,7 +51,8 @@ class Execution:
         if self.state.opened is None:
             return self.header.status
         status = run_status(self.state)
-        is_ended_by_prefect = not status.is_final and self.header.status.is_final
+        is_cleaned_up = self.state.cleanup is not None and self.state.cleanup.status is None
+        is_ended_by_prefect = not status.is_final and self.header.status.is_final and not is_cleaned_up
         is_asked_to_go_on = status.is_final and self.header.is_scheduled
         return self.header.status if is_ended_by_prefect or is_asked_to_go_on else status
 
@@ -98,6 +99,7 @@ class Execution:
             "steps": [self._step(step) for step in self.workflow.steps] if self.workflow else [],
             "gates": [_gate(gate) for gate in self.state.gates],
             "reason": self.reason,
+            "cleanup": _cleanup(self.state.cleanup),
         }
 
     @property
@@ -132,6 +134,13 @@ class Execution:
             "outputs": dict(current.outputs),
             "needs": list(step.needs),
         }
+
+
+def _cleanup(cleanup: Cleanup | None) -> JSON:
+    if cleanup is None:
+        return None
+    status = cleanup.status.value if cleanup.status else None
+    return {"run": cleanup.name, "status": status, "reason": cleanup.reason, "left": list(cleanup.left)}
 
 
 def _gate(gate: Gate) -> dict[str, JSON]:

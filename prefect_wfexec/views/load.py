@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect_wfexec.definition.diagnostics import DefinitionError
-from prefect_wfexec.definition.loader import load_text
 from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.engine.context import PARAMETER
 from prefect_wfexec.engine.host import host_id, is_alive
+from prefect_wfexec.engine.retrying import read_opened
 from prefect_wfexec.journal.facts import utc_now
 from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.status import RunStatus, TriggerKind, run_status_of_state
-from prefect_wfexec.steps.registry import catalog
 from prefect_wfexec.views.execution import Execution, RunHeader
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def pinned_workflow(state: ExecutionState) -> Workflow | None:
         return None
     path = Path(state.opened.path) if state.opened.path else None
     try:
-        return load_text(state.opened.definition, path, catalog())
+        return read_opened(state.opened, path)
     except DefinitionError:
         return None
 

@@ -24,6 +24,7 @@ def opened(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
         triggered_by=str(data.get("triggered_by") or TriggerKind.MANUAL),
         user=data.get("user"),
         run_name=str(data.get("run_name", "")),
+        cleanup=dict(data.get("cleanup") or {}),
     )
     return replace(state, opened=opened)
 
@@ -132,6 +133,8 @@ def reset(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
         return again
     for request in heeded:
         again = without_request(again, request)
+    if data.get("what") == "cancel":
+        return replace(again, closed=None, cancel=state.requests[str(data["request"])])
     return replace(again, opened=_opened_anew(state.opened, fact), validation=None, closed=None, cancel=None)
 
 

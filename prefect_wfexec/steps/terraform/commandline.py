@@ -88,6 +88,9 @@ class CommandLines:
     def state_pull(self) -> list[str]:
         return [*self._make("state"), "pull"]
 
+    def state_list(self) -> list[str]:
+        return [*self._make("state"), "list"]
+
     def _make(self, command: str, *arguments: str, **options: Any) -> list[str]:
         from python_terraform import Terraform
 

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.steps.base import StepContext, StepResult, StepType
 from prefect_wfexec.steps.registry import step_type
 from prefect_wfexec.steps.terraform.apply import run_changing
 from prefect_wfexec.steps.terraform.failures import failure
-from prefect_wfexec.steps.terraform.models import ApplyOutputs, DestroyInputs
+from prefect_wfexec.steps.terraform.models import DestroyInputs, DestroyOutputs
 from prefect_wfexec.steps.terraform.opening import open_session, require_declared, variable_files
 from prefect_wfexec.steps.terraform.places import configuration_folder
 from prefect_wfexec.steps.terraform.plan import read_plan
@@ -19,7 +20,7 @@ class Destroy(StepType):
     """Destroys everything in the state; with nothing in it there is nothing to do, and that succeeds."""
 
     Inputs = DestroyInputs
-    Outputs = ApplyOutputs
+    Outputs = DestroyOutputs
 
     async def run(self, context: StepContext) -> StepResult:
         inputs: DestroyInputs = context.inputs
@@ -27,10 +28,25 @@ class Destroy(StepType):
         session = open_session(context, folder, workspace=inputs.workspace, backend=inputs.backend_config)
         files = variable_files(context, folder, inputs.var_files, inputs.vars)
         await _preview(context, session, files)
-        finished = await run_changing(context, session, session.lines.destroy(files), "destroy")
+        try:
+            finished = await run_changing(context, session, session.lines.destroy(files), "destroy")
+        except StepFailed as failed:
+            # Once more takes away what is left, and nothing that was not to go; unless it was killed.
+            failed.retryable = failed.retryable or failed.exit_code is not None
+            failed.outputs = {**failed.outputs, "left": await _left(session)}
+            raise
         counts = finished.counts.get("destroy", finished.done)
-        summary = done_summary(counts)
-        return StepResult({"counts": counts, "summary": summary, "values": {}}, summary)
+        summary, left = done_summary(counts), await _left(session)
+        if left:
+            words = f"{len(left)} resources are still in the state: {', '.join(left[:20])}"
+            raise StepFailed(words, type="left_over", outputs={"left": left})
+        return StepResult({"counts": counts, "summary": summary, "values": {}, "left": []}, summary)
+
+
+async def _left(session: Session) -> list[str]:
+    """The addresses that stand in the state; none when it can't be read, which the failure at hand tells."""
+    read = await session.run(session.lines.state_list(), show="nothing", is_captured=True)
+    return read.output.decode(errors="replace").split() if read.exit_code == 0 else []
 
 
 async def _preview(context: StepContext, session: Session, files: list[Path]) -> None:

@@ -91,11 +91,17 @@ class PlanOutputs(OutputsModel):
 
 
 class ApplyOutputs(OutputsModel):
-    """Outputs of terraform.apply and terraform.destroy."""
+    """Outputs of terraform.apply."""
 
     counts: Counts
     summary: str
     values: dict[str, JSON]
+
+
+class DestroyOutputs(ApplyOutputs):
+    """Outputs of terraform.destroy."""
+
+    left: list[str] = Field(default_factory=list, description="The addresses that are still in the state.")
 
 
 class OutputOutputs(OutputsModel):
