@@ -14,6 +14,7 @@ from uuid import UUID
 
 import httpx
 
+from tests.support.processes import is_alive
 from tests.support.server import PrefectServer
 
 DEADLINE_SECONDS = 300.0
@@ -211,3 +212,15 @@ async def api_of(server: PrefectServer) -> AsyncIterator[Api]:
     """The API of a server."""
     async with httpx.AsyncClient(base_url=server.url, timeout=180, trust_env=False) as client:
         yield Api(client)
+
+
+def kill_flow(run_id: UUID) -> None:
+    """SIGKILL to the run's process, if it has one at this moment."""
+    mark = f"PREFECT__FLOW_RUN_ID={run_id}".encode()
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and is_alive(int(folder.name)):
+            try:
+                if mark in (folder / "environ").read_bytes() and b"prefect" in (folder / "cmdline").read_bytes():
+                    os.kill(int(folder.name), signal.SIGKILL)
+            except OSError:
+                continue

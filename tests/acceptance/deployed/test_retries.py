@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -16,8 +15,7 @@ from uuid import UUID
 import pytest
 
 from prefect_wfexec.steps.terraform.binary import binary
-from tests.support.deployed import DEADLINE_SECONDS, Api, Site, api_of
-from tests.support.processes import is_alive
+from tests.support.deployed import DEADLINE_SECONDS, Api, Site, api_of, kill_flow
 from tests.support.server import PrefectServer
 from tests.support.wfexec import Wfexec
 
@@ -185,7 +183,7 @@ async def check_kill(site: Site, victim: str, moment: float) -> None:
             going = asyncio.create_task(go_through(api, run_id))
             await asyncio.sleep(moment)  # the moment that was drawn: the one wait here that is no condition
             if victim == "flow":
-                kill_flow(site, run_id)
+                kill_flow(run_id)
             else:
                 worker.kill()
             with site.worker():
@@ -223,18 +221,6 @@ def is_taken_up(state: dict[str, Any]) -> bool:
     """Whether a pending run can still be expected to begin: one whose worker died while it was submitted never does."""
     age = datetime.now(UTC) - datetime.fromisoformat(state["timestamp"])
     return age < timedelta(seconds=PENDING_SECONDS)
-
-
-def kill_flow(site: Site, run_id: UUID) -> None:
-    """SIGKILL to the run's process, if it has one at this moment."""
-    mark = f"PREFECT__FLOW_RUN_ID={run_id}".encode()
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit() and is_alive(int(folder.name)):
-            try:
-                if mark in (folder / "environ").read_bytes() and b"prefect" in (folder / "cmdline").read_bytes():
-                    os.kill(int(folder.name), signal.SIGKILL)
-            except OSError:
-                continue
 
 
 def check(site: Site, run_id: UUID, state: str) -> None:
