@@ -29,25 +29,26 @@ class Look:
     is_dispatched: bool = False
 
 
-async def look_at_form(client: "PrefectClient", run_id: "UUID", form: Form, *, is_shown: bool) -> Look:
-    """What became of a form; nothing when Prefect can't be asked, which is tried again soon.
+async def look_at_form(client: "PrefectClient", run_id: "UUID", form: Form, *, is_unanswered: bool) -> Look | None:
+    """What became of a form; None when Prefect can't be asked, which is tried again soon.
 
     Args:
         client: A client that stays open.
         run_id: The run.
         form: The form.
-        is_shown: Whether this process has paused the run for it: while it is paused, nobody has answered.
+        is_unanswered: Whether it was seen without an answer since this process has paused the run for it: while the
+            run is paused, nobody has given one.
     """
     from prefect.exceptions import PrefectException
 
     try:
         run = await client.read_flow_run(run_id)
         state = run.state
-        if is_shown and (state is None or state.is_paused()):
+        if is_unanswered and (state is None or state.is_paused()):
             return Look()
         answer = await _answer(client, run_id, form)
     except (httpx.HTTPError, PrefectException):
-        return Look()
+        return None
     if state is None or state.is_cancelling() or (state.is_final() and not state.is_crashed()):
         return Look(answer)
     is_dispatched = state.is_scheduled() or state.is_pending()

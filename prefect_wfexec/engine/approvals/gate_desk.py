@@ -53,6 +53,7 @@ class GateDesk:
         self._picture = picture
         self._painter = painter
         self._idle_since: float | None = None
+        self._unanswered = ""
 
     async def look(self, workflow: Workflow) -> None:
         """Take what somebody filled in; when Prefect shows the run going on without it, pause it again."""
@@ -64,7 +65,12 @@ class GateDesk:
             await self._look_at_state()
             return
         is_shown = self._picture.shown_form == form.base
-        seen = await look_at_form(self._client, self._flow_run.id, form, is_shown=is_shown)
+        # An answer may be older than this process: what it shows now says nothing about that.
+        is_unanswered = is_shown and self._unanswered == form.base
+        seen = await look_at_form(self._client, self._flow_run.id, form, is_unanswered=is_unanswered)
+        if seen is None:
+            return
+        self._unanswered = form.base if is_shown and seen.answer is None else ""
         if seen.answer is not None:
             self.answers.append(seen.answer)
         elif is_shown and seen.is_bypassed and not (seen.is_dispatched and self._can_be_woken):
@@ -118,11 +124,11 @@ class GateDesk:
             text = f"waits for a decision on '{form.step}' without a process"
             return [Fact(Kind.NOTED, {"engine": self._engine, "suspended": True, "text": text})]
 
-        seen = await look_at_form(self._client, self._flow_run.id, form, is_shown=False)
+        seen = await look_at_form(self._client, self._flow_run.id, form, is_unanswered=False)
         await self._journal.catch_up()
-        if seen.answer is None and await self._journal.append(decide):
+        if seen is not None and seen.answer is None and await self._journal.append(decide):
             return True
-        if seen.answer is not None:
+        if seen is not None and seen.answer is not None:
             self.answers.append(seen.answer)
         self._painter.again()
         return False
