@@ -4,6 +4,7 @@
     ├── UsageError                    wrong use or a refused request (exit 2)
     │   ├── DefinitionError           a definition that does not compile, with every diagnostic (definition.diagnostics)
     │   ├── DurationError             a text that is no length of time (definition.durations)
+    │   ├── CannotReset               what was asked of a run that has ended can't be done (engine.reset)
     │   └── EnvironmentVariableError  a variable that no process can be given (runtime.environment)
     ├── Unreachable                   Prefect's API does not answer (exit 5)
     ├── EngineError                   a fault of ours, of Prefect or of the machine: the run ends in Error

@@ -33,7 +33,7 @@ class Suspended(EngineError):
 class HandedOver(EngineError):
     """What the run has made is taken away by another run, which brings this one to its end."""
 
-    code = "handed_over"
+    code = "handed-over"
 
 
 def new_engine_id() -> str:

@@ -58,6 +58,7 @@ EXECUTION = {
     "reports": list,
     "steps": list,
     "gates": list,
+    "cleanup": (dict, type(None)),
 }
 HISTORY_ROW = {
     "id": str,

@@ -71,7 +71,7 @@ def test_every_command_in_a_document_exists(place: str, words: list[str]) -> Non
 
 def test_a_command_that_does_not_exist_would_be_found() -> None:
     with pytest.raises(UsageError):
-        make_parser().parse_args(["retry", "wfr_…"])
+        make_parser().parse_args(["purge", "wfr_…"])
 
 
 def test_commands_in_running_text_exist() -> None:

@@ -22,6 +22,8 @@ COMMANDS = {
     "approve": ["wfr_x"],
     "reject": ["wfr_x"],
     "skip": ["wfr_a", "--step", "s", "--reason", "r"],
+    "retry": ["wfr_x"],
+    "cancel": ["wfr_x"],
     "reconcile": [],
     "audit": ["wfr_x"],
     "doctor": [],

@@ -87,7 +87,7 @@ FACTS = (
 
 def test_the_shape_is_the_contract() -> None:
     view = execution(WORKFLOW, *FACTS, decided("gate", comment="fine", seconds=20)).as_json()
-    assert set(RUN_KEYS) <= set(view) <= {*RUN_KEYS, "reason"}
+    assert set(RUN_KEYS) <= set(view) <= {*RUN_KEYS, "reason", "cleanup"}
     assert all(list(one) == STEP_KEYS for one in view["steps"])
     assert all(list(one) == GATE_KEYS for one in view["gates"])
     assert set(view["trigger"]) == {"type", "id", "text"}

@@ -168,11 +168,6 @@ def test_what_is_no_decision_is_refused(fact: Fact, words: str) -> None:
     assert len(reason) < 300
 
 
-def test_a_second_cancel_is_told_that_there_is_one() -> None:
-    state = folded(opened(), entered(), requested("cancel"), requested("cancel", by="joe"))
-    assert refusal(state) == "the run is being cancelled already"
-
-
 def test_a_decision_about_exactly_this_gate_counts() -> None:
     _, after = answered(waiting(decision(subject_digest="abc", generation=1)))
     assert after.step("gate").status is StepStatus.SUCCESS
