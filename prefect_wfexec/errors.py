@@ -17,6 +17,7 @@
     │   └── Suspended                 the run waits, and its process leaves (engine.fencing)
     ├── StepError                     what a step says of itself
     │   ├── StepFailed                the step failed: Failed
+    │   │   ├── StepStopped           it was stopped, and says how far it was: Failed or Cancelled
     │   │   └── WithError             its `with`, rendered, does not fit its step type (definition.withs)
     │   └── StepSkipped               the step has nothing to do: Skipped, with the reason
     ├── ExpressionError               an expression that can't be read or evaluated (definition.templates)
@@ -120,6 +121,16 @@ class StepFailed(StepError):
         self.tail = tail
         self.retryable = retryable
         self.outputs = outputs or {}
+
+
+class StepStopped(StepFailed):
+    """The step was stopped, by its timeout or a cancel, and says how far it was.
+
+    A step may raise it in place of the cancellation that reached it, once its work has stopped. Whether it has failed
+    or was cancelled is the engine's to say; `type="outcome_unknown"` when nobody can tell what it left behind.
+    """
+
+    code = "step-stopped"
 
 
 class StepSkipped(StepError):

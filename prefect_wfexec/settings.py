@@ -45,5 +45,10 @@ PASS_ENV = Setting(
     "they get no others",
 )
 HOLD = Setting("HOLD", "how long a deployed run that only waits for a decision keeps its process", "30s")
+STOP_TIMEOUT = Setting(
+    "STOP_TIMEOUT",
+    "how long a Terraform that was told to stop has to save its state before it is killed, also after a step's timeout",
+    "10m",
+)
 
-ALL = (SECRET_KEY, USER, HTTP_ALLOW, STORAGE, TERRAFORM, PASS_ENV, HOLD)
+ALL = (SECRET_KEY, USER, HTTP_ALLOW, STORAGE, TERRAFORM, PASS_ENV, HOLD, STOP_TIMEOUT)

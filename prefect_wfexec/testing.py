@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import cast
 
 from prefect_wfexec.definition.model import JSON, Step
-from prefect_wfexec.errors import EngineError, StepFailed
+from prefect_wfexec.errors import EngineError, StepFailed, StepStopped
 from prefect_wfexec.journal.blobref import BlobRef
 from prefect_wfexec.runtime.command import Command, CommandNotStarted, CommandResult, MissingProgram, StopPolicy
 from prefect_wfexec.runtime.environment import step_environment
 from prefect_wfexec.runtime.masking import Masker
 from prefect_wfexec.runtime.supervisor import Supervisor
-from prefect_wfexec.steps.base import OnChunk, RunInfo, StepContext, StepResult
+from prefect_wfexec.steps.base import OnChunk, OnEnd, RunInfo, StepContext, StepResult
 from prefect_wfexec.steps.registry import find_step_type
 
 STDOUT_TAIL_BYTES = 64 * 1024
@@ -91,11 +91,13 @@ class SupervisedCommands:
         env: Mapping[str, str] | None = None,
         stop: StopPolicy | None = None,
         on_chunk: OnChunk | None = None,
+        on_end: OnEnd | None = None,
     ) -> CommandResult:
         command = Command(argv=tuple(argv), cwd=cwd, env={**self._env, **(env or {})}, stop=stop or StopPolicy())
         written = {"stdout": bytearray(), "stderr": bytearray()}
         try:
-            return await self._supervisor.run(command, on_chunk or (lambda stream, data: written[stream].extend(data)))
+            take = on_chunk or (lambda stream, data: written[stream].extend(data))
+            return await self._supervisor.run(command, take, on_end)
         except MissingProgram as missing:
             raise StepFailed(missing.message, type="missing_tool", hint=missing.hint, retryable=False) from None
         except CommandNotStarted as fault:
@@ -192,11 +194,19 @@ async def run_step(context: StepContext, *, seen: Callable[[Path], None] | None 
         except TimeoutError:
             if not deadline.expired():
                 raise
-            raise StepFailed(f"the step took longer than {context.timeout_seconds:g} s", type="timeout") from None
+            raise _too_long(context) from None
+        except StepStopped as stopped:
+            if not deadline.expired():
+                raise
+            raise _too_long(context, f"\n{stopped.message}") from None
         finally:
             await cast("SupervisedCommands", context.command).close()
             if seen is not None:
                 seen(Path(scratch))
+
+
+def _too_long(context: StepContext, words: str = "") -> StepFailed:
+    return StepFailed(f"the step took longer than {context.timeout_seconds:g} s{words}", type="timeout")
 
 
 def log_of(context: StepContext) -> MemoryLog:

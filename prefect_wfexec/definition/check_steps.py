@@ -84,6 +84,13 @@ def check_options(draft: Draft, step: StepDraft) -> None:
     report, raw = draft.report, step.raw
     if "timeout" in step.keys:
         check_timeout(draft, raw.timeout, (*step.path, "timeout"))
+    if "timeout" in step.data and step.spec is not None and step.spec.is_gate:
+        report.error_at_key(
+            "gate-timeout",
+            f"{step.label} waits for people, not for work: it has no 'timeout'",
+            (*step.path, "timeout"),
+            "say how long the gate stays open with: {expires: 4h}, and with on_expire what happens then",
+        )
     if "matrix" in step.keys:
         check_matrix(draft, step)
     if "environments" in step.keys and not raw.environments:

@@ -238,7 +238,7 @@ def _step(draft: Draft, step: StepDraft) -> Step:
     step_id = step.id or ""
     is_gate = step.spec is not None and step.spec.is_gate
     is_harmful = step.spec is not None and step.spec.changes_infrastructure
-    timeout = raw.timeout if "timeout" in keys else defaults.timeout if "timeout" in own and not is_gate else None
+    timeout = raw.timeout if "timeout" in keys else defaults.timeout if "timeout" in own else None
     retry = raw.retry if "retry" in keys else defaults.retry
     if "retry" not in keys and (is_gate or is_harmful):
         retry = type(retry)()
@@ -252,7 +252,7 @@ def _step(draft: Draft, step: StepDraft) -> Step:
         needs=step.needs,
         if_=_condition(raw.if_) if "if_" in keys else None,
         when=raw.when,
-        timeout_seconds=timeout,
+        timeout_seconds=None if is_gate else timeout,
         retry=Retry(retry.attempts, retry.delay, retry.backoff, tuple(retry.on)),
         allow_skip=raw.allow_skip if "allow_skip" in keys else defaults.allow_skip,
         on_failure=raw.on_failure if "on_failure" in keys else defaults.on_failure,

@@ -19,8 +19,10 @@ from prefect_wfexec.engine.outcome import BLOB_GONE, OUTCOME_UNKNOWN
 from prefect_wfexec.engine.outputs import StoredOutputs, store_outputs
 from prefect_wfexec.engine.secret_values import strings_in
 from prefect_wfexec.engine.steplog import AttemptLog
-from prefect_wfexec.errors import EngineError, StepFailed, StepSkipped, WfexecError
+from prefect_wfexec.engine.stopped import how_it_stopped, in_words, shortened
+from prefect_wfexec.errors import EngineError, StepFailed, StepSkipped, StepStopped, WfexecError
 from prefect_wfexec.journal.facts import utc_now
+from prefect_wfexec.runtime.command import CommandResult
 from prefect_wfexec.runtime.environment import protected_environment, step_environment
 from prefect_wfexec.runtime.masking import Masker
 from prefect_wfexec.settings import PASS_ENV
@@ -29,6 +31,7 @@ from prefect_wfexec.steps.base import Artifact, BlobStore, RunInfo, StepContext,
 
 StopReason = Literal["cancelled", "timeout", "leaving"]
 LEFT = "the process that ran it was told to stop"
+_WHY: Mapping[StopReason | None, str] = {None: "it was stopped", "cancelled": "the run was cancelled", "leaving": LEFT}
 DEFAULT_TAIL_LINES = 20
 _FAULT_OF = {"supervisor": OUTCOME_UNKNOWN, "blob-gone": BLOB_GONE, "blob-changed": BLOB_GONE}
 """The error types of faults that are not the step's, by the codes of the errors."""
@@ -104,13 +107,22 @@ class Attempt:
         self._stop_reason: StopReason | None = None
         self._work: asyncio.Task[StepResult] | None = None
         self._log: AttemptLog | None = None
+        self._last_command: CommandResult | None = None
+        self._tail_at_stop: str | None = None
 
     def stop(self, reason: StopReason) -> None:
-        """Ask the work to stop; once only, a second call changes nothing."""
-        if self._stop_reason is None:
+        """Ask the work to stop; once only, a second call changes nothing, nor does one after the work has ended."""
+        if self._stop_reason is None and (self._work is None or not self._work.done()):
             self._stop_reason = reason
+            # What it says of its stop is not what it was at.
+            self._tail_at_stop = self._log.tail() if self._log is not None else None
             if self._work is not None:
                 self._work.cancel()
+
+    def _command_ended(self, result: CommandResult) -> None:
+        self._last_command = result
+        if result.stopped == "timeout" and self._stop_reason is None:
+            self._stop_reason = "timeout"
 
     async def run(self) -> Finish:
         """Do the work. Never raises but for cancellation from outside, and only after the work has stopped."""
@@ -141,7 +153,7 @@ class Attempt:
                 raise
             if self._stop_reason is None:
                 return self._fault("internal", "the step cancelled itself", tail=log.tail())
-            return self._stopped(log)
+            return await self._stopped(log)
         except WfexecError as error:
             return self._fault(error.code.replace("-", "_"), _two_lines(error), tail=log.tail())
         except Exception as error:  # noqa: BLE001 - a step type's own defect must not take the run down unrecorded
@@ -178,7 +190,7 @@ class Attempt:
             env=env,
             log=log,
             masker=services.masker,
-            command=services.commands.runner(self._step, self._number, environment, scratch, log),
+            command=services.commands.runner(self._step, self._number, environment, scratch, log, self._command_ended),
             blobs=services.blobs,
             claim=self._claim,
             digest_key=services.digest_key,
@@ -217,24 +229,43 @@ class Attempt:
         )
 
     async def _failed(self, failed: StepFailed, log: AttemptLog) -> Finish:
+        stopped = failed if isinstance(failed, StepStopped) else None
         if self._stop_reason is not None:
-            return self._stopped(log)
+            return await self._stopped(log, stopped)
+        if stopped is not None and _is_cancelled_from_outside():
+            raise asyncio.CancelledError from stopped
         stored = await store_outputs(failed.outputs, (), self._services.masker, self._services.blobs)
         finish = self._fault(failed.type, _two_lines(failed), failed.exit_code, failed.tail or log.tail())
         return Finish(
             finish.status, fault=finish.fault, outputs=stored, values=failed.outputs, retryable=failed.retryable
         )
 
-    def _stopped(self, log: AttemptLog) -> Finish:
-        if self._stop_reason != "timeout":
-            return Finish(
-                StepStatus.CANCELLED, reason=LEFT if self._stop_reason == "leaving" else "the run was cancelled"
-            )
-        seconds = self._step.timeout_seconds or 0.0
-        last = next((line for line in reversed(log.tail().splitlines()) if line.strip()), "")
-        message = f"timed out after {in_words(seconds)}"
-        finish = self._fault("timeout", f"{message}; last output: {last}" if last else message, tail=log.tail())
-        return Finish(finish.status, fault=finish.fault, retryable=True)
+    async def _stopped(self, log: AttemptLog, stopped: StepStopped | None = None) -> Finish:
+        """Cancelled, or failed by the timeout; a step that knows what it leaves behind has a say in it."""
+        said = stopped.message if stopped is not None else how_it_stopped(self._last_command)
+        is_unknown = stopped is not None and stopped.type == OUTCOME_UNKNOWN
+        is_timeout = self._stop_reason == "timeout"
+        first = self._timeout_words(log) if is_timeout else _WHY[self._stop_reason]
+        outputs = stopped.outputs if stopped is not None else {}
+        stored = await store_outputs(outputs, (), self._services.masker, self._services.blobs)
+        if not is_timeout and not is_unknown:
+            reason = f"{first}; {said}" if said else first
+            return Finish(StepStatus.CANCELLED, reason=self._mask(reason), outputs=stored, values=outputs)
+        finish = self._fault(
+            OUTCOME_UNKNOWN if is_unknown else "timeout",
+            f"{first}\n{said}" if said else first,
+            stopped.exit_code if stopped is not None else None,
+            tail=log.tail(),
+        )
+        is_harmless = stopped.retryable if stopped is not None else not self._kind.spec.changes_infrastructure
+        retryable = is_timeout and is_harmless
+        return Finish(finish.status, fault=finish.fault, outputs=stored, values=outputs, retryable=retryable)
+
+    def _timeout_words(self, log: AttemptLog) -> str:
+        tail = log.tail() if self._tail_at_stop is None else self._tail_at_stop
+        last = next((line.strip() for line in reversed(tail.splitlines()) if line.strip()), "")
+        words = f"timed out after {in_words(self._step.timeout_seconds or 0.0)}"
+        return f"{words}; last output: {shortened(last)}" if last else words
 
     def _fault(self, kind: str, message: str, exit_code: int | None = None, tail: str = "") -> Finish:
         fault = {
@@ -300,16 +331,6 @@ async def _until_done(work: Awaitable[Any]) -> None:
         except asyncio.CancelledError:
             continue
         return
-
-
-def in_words(seconds: float) -> str:
-    """A duration as a person says it, e.g. `30 m`, `1 h 5 m`, `12 s`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:g} s"
-    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
-    parts = [f"{hours} h" if hours else "", f"{minutes} m" if minutes else "", f"{rest} s" if rest else ""]
-    return " ".join(part for part in parts if part)
 
 
 def _two_lines(error: WfexecError) -> str:

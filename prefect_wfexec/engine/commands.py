@@ -4,6 +4,7 @@ The trace lets a later engine on this machine see whether the supervisor of a de
 read the exit code and log tail it left.
 """
 
+import asyncio
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from prefect_wfexec.errors import StepFailed, SupervisorError
 from prefect_wfexec.runtime.command import Command, CommandNotStarted, CommandResult, MissingProgram, StopPolicy
 from prefect_wfexec.runtime.outcome import Outcome, read_outcome
 from prefect_wfexec.runtime.supervisor import Supervisor
-from prefect_wfexec.steps.base import CommandRunner, OnChunk
+from prefect_wfexec.steps.base import CommandRunner, OnChunk, OnEnd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,9 +102,15 @@ class Commands:
         return self.trace(step, attempt)
 
     def runner(
-        self, step: Step, attempt: int, environment: Callable[[], Mapping[str, str]], scratch: Path, log: "AttemptLog"
+        self,
+        step: Step,
+        attempt: int,
+        environment: Callable[[], Mapping[str, str]],
+        scratch: Path,
+        log: "AttemptLog",
+        watch: OnEnd,
     ) -> CommandRunner:
-        """What a step calls to run a command."""
+        """What a step calls to run a command; `watch` is told how each ended, before the step is."""
         trace = self.trace(step.id, attempt)
 
         async def run(
@@ -113,7 +120,13 @@ class Commands:
             env: Mapping[str, str] | None = None,
             stop: StopPolicy | None = None,
             on_chunk: OnChunk | None = None,
+            on_end: OnEnd | None = None,
         ) -> CommandResult:
+            def ended(result: CommandResult) -> None:
+                watch(result)
+                if on_end is not None:
+                    on_end(result)
+
             command = Command(
                 argv=tuple(argv),
                 cwd=cwd,
@@ -126,22 +139,23 @@ class Commands:
                 label=step.id,
             )
             try:
-                return await self._run(command, trace, on_chunk or log.feed)
+                return await self._run(command, trace, on_chunk or log.feed, ended)
             finally:
                 log.command_ended()
 
         return run
 
-    async def _run(self, command: Command, trace: Trace, on_chunk: OnChunk) -> CommandResult:
+    async def _run(self, command: Command, trace: Trace, on_chunk: OnChunk, on_end: OnEnd) -> CommandResult:
         with _marked(trace, self._supervisor.start()):
             try:
-                result = await self._supervisor.run(command, on_chunk)
+                result = await self._supervisor.run(command, on_chunk, on_end)
             except MissingProgram as missing:
                 raise StepFailed(missing.message, type="missing_tool", hint=missing.hint, retryable=False) from None
             except CommandNotStarted as fault:
                 raise StepFailed(fault.message, type="not_started", hint=fault.hint) from None
         if result.stopped == "timeout":
-            raise StepFailed("timed out", type="timeout")
+            # The supervisor's clock was first, on a busy machine: the step ends as by the attempt's own.
+            raise asyncio.CancelledError
         return result
 
 

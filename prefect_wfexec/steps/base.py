@@ -87,6 +87,9 @@ class StepLog(Protocol):
 OnChunk = Callable[[str, bytes], None]
 """Called with ("stdout" | "stderr", raw bytes) as they arrive, in order for each stream."""
 
+OnEnd = Callable[[CommandResult], None]
+"""Told how a command ended, also when it was stopped and its caller gets no result."""
+
 
 class CommandRunner(Protocol):
     """Runs a command under the process supervisor."""
@@ -99,6 +102,7 @@ class CommandRunner(Protocol):
         env: Mapping[str, str] | None = None,
         stop: StopPolicy | None = None,
         on_chunk: OnChunk | None = None,
+        on_end: OnEnd | None = None,
     ) -> Awaitable[CommandResult]:
         """Run `argv` to its end.
 
@@ -108,12 +112,12 @@ class CommandRunner(Protocol):
             env: Variables on top of the step's cleaned environment.
             stop: How to stop it; by default SIGINT, SIGTERM, SIGKILL in turn.
             on_chunk: Takes the raw output instead of the step's log: the caller then logs what it wants.
+            on_end: Told how it ended, also when it was stopped.
 
         Raises:
-            StepFailed: the program is not there (`type="missing_tool"`), or the step's deadline passed
-                (`type="timeout"`).
+            StepFailed: the program is not there (`type="missing_tool"`), or could not be started.
             SupervisorError: the supervisor died; the outcome of the command is unknown.
-            asyncio.CancelledError: the step was cancelled; the command has been stopped first.
+            asyncio.CancelledError: the step was cancelled or has timed out; the command has been stopped first.
         """
 
 

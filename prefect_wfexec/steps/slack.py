@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
-from prefect_wfexec.errors import StepFailed, StepSkipped
+from prefect_wfexec.errors import StepFailed, StepSkipped, StepStopped
 from prefect_wfexec.runtime.saved_blocks import MissingBlock, read_block_data
 from prefect_wfexec.steps.base import OutputsModel, StepContext, StepResult, StepType, WithModel
 from prefect_wfexec.steps.registry import step_type
@@ -22,6 +22,8 @@ MAX_TEXT = 40_000
 REQUEST_SECONDS = 30
 ODD_ANSWERS = (AttributeError, TypeError, ValueError)
 """What slack-sdk raises on JSON that is no object, or on bytes that are no JSON."""
+LINK_SECONDS = 10.0
+"""How long the address of a message is waited for that was sent."""
 PATIENCE_SECONDS = 120.0
 """How long a rate limit is waited out in a step without a timeout."""
 
@@ -85,7 +87,10 @@ class SlackMessage(StepType):
         access = await _access(inputs)
         context.masker.add(access.token.get_secret_value())
         client = slack_client(access)
-        sent = await _post(client, inputs.channel, _text(inputs.text, context), context)
+        try:
+            sent = await _post(client, inputs.channel, _text(inputs.text, context), context)
+        except asyncio.CancelledError:
+            raise StepStopped("Slack had not answered: the message may or may not have been sent") from None
         context.log.stdout(f"sent to {inputs.channel}")
         permalink = await _permalink(client, sent, context)
         return StepResult(outputs={"ts": sent.ts, "permalink": permalink}, summary="Slack message sent")
@@ -157,7 +162,12 @@ async def _permalink(client: "AsyncWebClient", sent: SentMessage, context: StepC
     from slack_sdk.errors import SlackClientError
 
     try:
-        response = await client.chat_getPermalink(channel=sent.channel, message_ts=sent.ts)
+        async with asyncio.timeout(LINK_SECONDS):
+            response = await client.chat_getPermalink(channel=sent.channel, message_ts=sent.ts)
+    except asyncio.CancelledError:
+        # The message is sent: a step that is stopped now has done its work, and sending it again would be wrong.
+        context.log.system("stopped before Slack gave a link to the message")
+        return ""
     except (SlackClientError, ClientError, TimeoutError, OSError, *ODD_ANSWERS) as error:
         context.log.system(f"Slack gave no link to the message: {type(error).__name__}")
         return ""

@@ -42,6 +42,8 @@ class SlackStub:
         self.shown: dict[str, dict[str, str]] = {}
         """What each message looks like by now, by its time stamp."""
         self._answers: dict[str, deque[Answer]] = defaultdict(deque)
+        self._hanging: set[str] = set()
+        self._is_over = threading.Event()
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -66,6 +68,10 @@ class SlackStub:
         headers = {"Content-Type": "application/json", "Retry-After": retry_after}
         self.answer(method, Answer(429, b'{"ok": false, "error": "ratelimited"}', headers), times)
 
+    def hang(self, method: str) -> None:
+        """Answer no call of this method until the stub ends."""
+        self._hanging.add(method)
+
     def answer(self, method: str, answer: Answer, times: int = 1) -> None:
         with self._lock:
             self._answers[method].extend([answer] * times)
@@ -77,11 +83,14 @@ class SlackStub:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._is_over.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
     def _take(self, call: SlackCall) -> Answer:
+        if call.method in self._hanging:
+            self._is_over.wait()
         with self._lock:
             if self._answers[call.method]:
                 return self._answers[call.method].popleft()
@@ -126,6 +135,8 @@ class SlackStub:
                 arguments = _arguments(url.query, self.headers.get("Content-Type", ""), body)
                 token = self.headers.get("Authorization", "").removeprefix("Bearer ") or arguments.pop("token", "")
                 answer = stub._take(SlackCall(url.path.removeprefix("/api/"), token, arguments))
+                if stub._is_over.is_set():
+                    return
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from prefect_wfexec.definition.durations import Duration
 from prefect_wfexec.definition.model import JSON
-from prefect_wfexec.errors import StepFailed, UsageError
+from prefect_wfexec.errors import StepFailed, StepStopped, UsageError
 from prefect_wfexec.runtime.http import (
     AddressGuard,
     AddressRefused,
@@ -112,17 +112,26 @@ class HttpCheck(StepType):
         request = _request(inputs, expectation)
         clock = asyncio.get_running_loop().time
         end = clock() + (inputs.retry_for or 0.0)
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                response = await _attempt(request, expectation, guard, context, limits=_limits(context))
-                return _result(response, attempt, context)
-            except StepFailed as failure:
-                remaining = end - clock()
-                if not failure.retryable or remaining <= 0:
-                    raise _final(failure, attempt) from None
-            await asyncio.sleep(min(max(inputs.every, SHORTEST_PAUSE_SECONDS), remaining))
+        attempt, last = 0, ""
+        try:
+            while True:
+                attempt += 1
+                try:
+                    response = await _attempt(request, expectation, guard, context, limits=_limits(context))
+                    return _result(response, attempt, context)
+                except StepFailed as failure:
+                    remaining, last = end - clock(), failure.message
+                    if not failure.retryable or remaining <= 0:
+                        raise _final(failure, attempt) from None
+                await asyncio.sleep(min(max(inputs.every, SHORTEST_PAUSE_SECONDS), remaining))
+        except asyncio.CancelledError:
+            raise _stopped(request, attempt, last, context) from None
+
+
+def _stopped(request: HttpRequest, attempts: int, last: str, context: StepContext) -> StepStopped:
+    asked = f"asked {attempts} times" if attempts > 1 else "asked once"
+    words = f"{request.method} {shown_url(request.url)} {asked}" + ("" if last else ", no answer yet")
+    return StepStopped(context.masker.mask(f"{words}; the last answer: {last}" if last else words))
 
 
 async def _attempt(

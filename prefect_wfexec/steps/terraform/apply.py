@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from prefect_wfexec.errors import StepFailed
+from prefect_wfexec.errors import StepFailed, StepStopped
 from prefect_wfexec.journal.blobref import BlobRef
 from prefect_wfexec.steps.base import StepContext, StepResult, StepType
 from prefect_wfexec.steps.registry import step_type
@@ -23,13 +23,10 @@ from prefect_wfexec.steps.terraform.places import configuration_folder
 from prefect_wfexec.steps.terraform.plan import changes_of, read_plan
 from prefect_wfexec.steps.terraform.planfile import read_facts_of, write_private
 from prefect_wfexec.steps.terraform.session import Session
+from prefect_wfexec.steps.terraform.stops import KILLED_NOTE, stopped_changing
 from prefect_wfexec.steps.terraform.summaries import done_summary
 
 LINEAGE_CLAIM = "lineage:"
-KILLED_NOTE = (
-    "what it was changing may exist without standing in the state, and a state lock may be left: look at both before "
-    "anything runs again"
-)
 
 
 @step_type("terraform.apply", changes_infrastructure=True)
@@ -52,12 +49,17 @@ class Apply(StepType):
         argv = session.lines.apply(saved, reference.lock_timeout)
         try:
             finished = await run_changing(context, session, argv, "apply")
+        except StepStopped:
+            raise
         except StepFailed:
             await _claim_new_state(context, session, reference)
             raise
-        await _claim_new_state(context, session, reference)
         counts = finished.counts.get("apply", finished.done)
-        return await _result(context, session, counts)
+        try:
+            await _claim_new_state(context, session, reference)
+            return await _result(context, session, counts)
+        except (asyncio.CancelledError, StepStopped):
+            raise _stopped_after(counts) from None
 
 
 async def _claim_new_state(context: StepContext, session: Session, reference: PlanReference) -> None:
@@ -71,6 +73,17 @@ async def _claim_new_state(context: StepContext, session: Session, reference: Pl
         read = await session.run(session.lines.state_pull(), show="nothing", is_captured=True)
         if read.exit_code == 0 and read.output.strip():
             await context.claim(f"{LINEAGE_CLAIM}{json.loads(read.output)['lineage']}")
+
+
+def _stopped_after(counts: dict[str, int]) -> StepStopped:
+    summary = done_summary(counts)
+    return StepStopped(
+        f"the apply itself succeeded ({summary}), its outputs were not read: nothing has to be applied again, "
+        "read them with `terraform output`, or plan again",
+        type="stopped",
+        retryable=False,
+        outputs={"counts": counts, "summary": summary},
+    )
 
 
 def read_reference(plan: object) -> PlanReference:
@@ -100,22 +113,30 @@ async def run_changing(context: StepContext, session: Session, argv: list[str], 
 
     Raises:
         StepFailed: it did not succeed; never retryable.
+        StepStopped: it was stopped; with how far it came.
     """
     before = state_file_time(session.folder)
     try:
         finished = await session.run(argv)
+    except (asyncio.CancelledError, StepStopped):
+        notes = await _notes(context, session, session.latest, before)
+        raise stopped_changing(session.latest, doing, notes) from None
     except StepFailed as failed:
         failed.retryable = failed.type == "missing_tool"
         raise
     if finished.exit_code == 0:
         return finished
-    blob = await _kept_state(context, finished.dumped_state)
-    notes = unsaved_state_notes(session.folder, before, blob)
+    notes = await _notes(context, session, finished, before)
     if finished.exit_code is None:
         notes = (KILLED_NOTE, *notes)
     error = failure(context, finished, doing, retryable=False, notes=notes)
     error.outputs = {"counts": finished.done, "summary": done_summary(finished.done)}
     raise error
+
+
+async def _notes(context: StepContext, session: Session, finished: Finished, before: float | None) -> tuple[str, ...]:
+    """What to say about a state that could not be saved; the last copy of it is kept."""
+    return unsaved_state_notes(session.folder, before, await _kept_state(context, finished.dumped_state))
 
 
 async def _kept_state(context: StepContext, state: object) -> str | None:

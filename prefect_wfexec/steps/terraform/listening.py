@@ -101,6 +101,10 @@ class Listener:
         else:
             self._take(stream, data, is_last=False)
 
+    def ended(self, result: CommandResult) -> None:
+        """How the command ended."""
+        self.finished.result = result
+
     def close(self) -> None:
         """Take what is left, and log the errors that were held back to stand last."""
         for stream in self._splitters:

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from prefect_wfexec.runtime.command import StopPolicy
 from prefect_wfexec.steps.base import StepContext
 from prefect_wfexec.steps.terraform import diagnostics as said
 from prefect_wfexec.steps.terraform.binary import Program, binary
@@ -14,9 +13,7 @@ from prefect_wfexec.steps.terraform.commandline import CommandLines
 from prefect_wfexec.steps.terraform.failures import failure
 from prefect_wfexec.steps.terraform.listening import Finished, Listener, Show
 from prefect_wfexec.steps.terraform.places import environment, selected_workspace
-
-STOP = StopPolicy(interrupt_seconds=600.0, terminate_seconds=None)
-"""One SIGINT, ten minutes to save the state, then SIGKILL; SIGTERM would end the provider plugins first."""
+from prefect_wfexec.steps.terraform.stops import killed_reading, stop_policy, was_killed
 
 _init_locks: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Path, asyncio.Lock]] = WeakKeyDictionary()
 
@@ -59,6 +56,7 @@ class Session:
         self._is_private = is_private
         self._is_initialised = False
         self._forgives_init = False
+        self._listener: Listener | None = None
         empty = context.scratch / "empty"
         empty.mkdir(mode=0o700, exist_ok=True)
         self.lines = CommandLines(self.program, empty)
@@ -75,19 +73,34 @@ class Session:
             argv: The command line.
             show: What of its output goes to the log.
             is_captured: Whether normal output is kept in `Finished.output` and never logged.
+
+        Raises:
+            StepStopped: it was stopped and had to be killed.
         """
+        stop = stop_policy()
         self._context.log.system(self._shown(argv))
         listener = Listener(self._context.log, show=show, is_captured=is_captured, forgives_init=self._forgives_init)
+        self._listener = listener
         env = environment(
             self._context, workspace=self._workspace, data_folder=str(self._data) if self._is_private else None
         )
         try:
-            listener.finished.result = await self._context.command(
-                argv, cwd=self.folder, env=env, stop=STOP, on_chunk=listener
+            await self._context.command(
+                argv, cwd=self.folder, env=env, stop=stop, on_chunk=listener, on_end=listener.ended
             )
+        except asyncio.CancelledError:
+            if was_killed(listener.finished):
+                raise killed_reading() from None
+            raise
         finally:
             listener.close()
         return listener.finished
+
+    @property
+    def latest(self) -> Finished:
+        """The command that ran last, as far as it came."""
+        assert self._listener is not None, "a command has run"
+        return self._listener.finished
 
     async def run_initialised(self, command: Callable[[], Awaitable[Finished]]) -> Finished:
         """Run a command in an initialised folder: `init` first when it never ran, and once when terraform asks for it.

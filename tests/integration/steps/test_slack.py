@@ -1,5 +1,6 @@
 """Slack messages against a stand-in for Slack's Web API and a block saved on a real Prefect server."""
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Iterator
@@ -168,3 +169,23 @@ async def test_an_optional_message_without_a_bot_is_skipped(api) -> None:
 
 async def test_the_bot_is_called_slack_when_none_is_named() -> None:
     assert make_context("slack.message", with_={"channel": "#d", "text": "t"}).inputs.block == "slack"
+
+
+async def test_a_slack_that_never_answers_leaves_open_whether_the_message_was_sent(slack, bot) -> None:
+    slack.hang("chat.postMessage")
+    failure = await failure_of(message(bot, timeout_seconds=2))
+    assert failure.type == "timeout"
+    assert failure.message.endswith("\nSlack had not answered: the message may or may not have been sent")
+
+
+async def test_a_message_that_was_sent_is_not_sent_again_because_its_link_takes_long(slack, bot) -> None:
+    slack.hang("chat.getPermalink")
+    context = message(bot)
+    task = asyncio.create_task(run_step(context))
+    async with asyncio.timeout(60):
+        while "sent to #deploys" not in log_of(context).text():
+            await asyncio.sleep(0.01)
+    task.cancel()
+    result = await task
+    assert (result.outputs["ts"], result.outputs["permalink"]) == ("1700000000.000000", "")
+    assert len(slack.messages) == 1

@@ -16,7 +16,7 @@ from prefect_wfexec.runtime.command import Command, CommandResult, StopPolicy
 from prefect_wfexec.runtime.environment import step_environment
 from prefect_wfexec.runtime.masking import Masker
 from prefect_wfexec.runtime.supervisor import Supervisor
-from prefect_wfexec.steps.base import OnChunk, RunInfo, StepContext, StepResult
+from prefect_wfexec.steps.base import OnChunk, OnEnd, RunInfo, StepContext, StepResult
 from prefect_wfexec.steps.registry import find_step_type
 
 DEADLINE_SECONDS = 60.0
@@ -86,12 +86,19 @@ class Runner:
         env: Mapping[str, str] | None = None,
         stop: StopPolicy | None = None,
         on_chunk: OnChunk | None = None,
+        on_end: OnEnd | None = None,
     ) -> CommandResult:
         assert stop is not None and stop.terminate_seconds is None
         assert on_chunk is not None
         self.commands.append(argv)
         command = Command(tuple(argv), cwd, {**self.environment, **(env or {})}, stop)
-        return await self.supervisor.run(command, on_chunk, self.results.append)
+
+        def ended(result: CommandResult) -> None:
+            self.results.append(result)
+            if on_end is not None:
+                on_end(result)
+
+        return await self.supervisor.run(command, on_chunk, ended)
 
 
 def path_without_terraform() -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from prefect_wfexec.errors import StepStopped
 from prefect_wfexec.settings import TERRAFORM
 from prefect_wfexec.steps.registry import find_step_type
 from tests.integration.terraform.support import DEADLINE_SECONDS, Desk
@@ -123,7 +124,7 @@ async def test_cancel_in_the_middle_saves_the_state(desk: Desk) -> None:
     applying = asyncio.create_task(desk.run("terraform.apply", plan=planned.outputs["plan"]))
     await desk.log.until("has begun")
     applying.cancel()
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(StepStopped):
         await asyncio.wait_for(applying, DEADLINE_SECONDS)
     assert "Gracefully shutting down" in desk.log.text()
     assert desk.runner.results[-1].signals_sent == ("SIGINT",)

@@ -85,15 +85,13 @@ defaults: {timeout: 30m, retry: {attempts: 3}, env: {A: d, B: d}, allow_skip: tr
 steps:
   - {id: plan, uses: terraform.plan, with: {dir: x}, env: {B: own}, allow_skip: false, on_failure: fail}
   - {id: gate, uses: approval, with: {expires: 4h}}
-  - {id: own_gate, uses: approval, timeout: 5m}
   - {id: apply, uses: terraform.apply, with: {plan: "${{ steps.plan.outputs.plan }}"}, timeout: 1h}
 """
     )
-    plan, gate, own_gate, apply = workflow.steps
+    plan, gate, apply = workflow.steps
     assert plan.env == {"A": "d", "B": "own"}
     assert (plan.timeout_seconds, plan.retry.attempts, plan.allow_skip, plan.on_failure) == (1800, 3, False, "fail")
     assert (gate.timeout_seconds, gate.retry.attempts, gate.allow_skip) == (None, 1, True)
-    assert own_gate.timeout_seconds == 300
     assert (apply.timeout_seconds, apply.retry.attempts, apply.on_failure) == (3600, 1, "continue")
 
 

@@ -1,29 +1,29 @@
 """One attempt of a step, however it ends. Real parts but for the secrets and claims of a run."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from prefect_wfexec.definition.catalog import StepSpec
 from prefect_wfexec.definition.model import JSON, Step
-from prefect_wfexec.engine.attempt import Attempt, Finish, in_words
-from prefect_wfexec.engine.commands import Commands
+from prefect_wfexec.engine.attempt import Attempt, Finish
 from prefect_wfexec.engine.outputs import StoredOutputs
 from prefect_wfexec.engine.steplog import read_stored_log
-from prefect_wfexec.errors import EngineError, StepFailed, StepSkipped, SupervisorError, UsageError
+from prefect_wfexec.engine.stopped import how_it_stopped, in_words, shortened
+from prefect_wfexec.errors import EngineError, StepFailed, StepSkipped, StepStopped, SupervisorError, UsageError
 from prefect_wfexec.journal.blobref import BlobRef
-from prefect_wfexec.runtime.masking import MASK, Masker
-from prefect_wfexec.runtime.supervisor import Supervisor
+from prefect_wfexec.runtime.command import CommandResult
+from prefect_wfexec.runtime.masking import MASK
 from prefect_wfexec.status import StepStatus
-from prefect_wfexec.steps.base import Artifact, RunInfo, StepContext, StepResult, StepType, WithModel
+from prefect_wfexec.steps.base import Artifact, StepContext, StepResult, StepType, WithModel
 from prefect_wfexec.testing import MemoryBlobs
-from tests.unit.engine.support import RUN_INFO, step
+from tests.unit.engine.lent import SECRET, Lent
+from tests.unit.engine.support import step
 
-SECRET = "hunter2hunter2"
 Work = Callable[[StepContext], Awaitable[StepResult]]
 
 
@@ -43,29 +43,6 @@ def doing(work: Work) -> type[StepType]:
             return await work(context)
 
     return Doing
-
-
-@dataclass
-class Lent:
-    """What an engine lends."""
-
-    folder: Path
-    run: RunInfo = RUN_INFO
-    masker: Masker = field(default_factory=Masker)
-    blobs: Any = field(default_factory=MemoryBlobs)
-    digest_key: bytes = b"key"
-    is_protected: bool = False
-
-    @property
-    def commands(self) -> Commands:
-        return Commands(Supervisor(), self.folder / "traces", lambda: self.masker.secrets)
-
-    async def secrets(self, names: frozenset[str]) -> dict[str, JSON]:
-        known = {"password": SECRET, "config": f'{{"token": "{SECRET}"}}', "pin": 12345678}
-        return {name: known[name] for name in names}
-
-    async def claim(self, step_id: str, claim: str) -> None:
-        """Nothing was claimed before."""
 
 
 @pytest.fixture
@@ -245,6 +222,119 @@ async def test_a_step_that_takes_too_long_is_stopped_and_may_be_retried(lent: Le
     assert finish.fault["type"] == "timeout"
     assert finish.fault["message"] == "timed out after 0.05 s; last output: begun"
     assert (finish.status, finish.retryable) == (StepStatus.FAILED, True)
+
+
+@pytest.mark.parametrize(("kind", "retryable"), [("stopped", True), ("stopped", False), ("outcome_unknown", False)])
+async def test_a_step_that_timed_out_says_how_far_it_was(lent: Lent, kind: str, retryable: bool) -> None:
+    one = step("a", timeout_seconds=0.05)
+    finish = await attempt(lent, ending(kind, retryable=retryable), one).run()
+    assert finish.fault is not None
+    assert finish.fault["type"] == ("timeout" if kind == "stopped" else kind)
+    assert finish.fault["message"] == "timed out after 0.05 s; last output: begun\nhalf of it is done"
+    assert (finish.fault["exit_code"], finish.retryable, finish.values) == (7, retryable, {"done": 1})
+
+
+async def test_a_cancelled_step_says_how_far_it_was_and_is_cancelled_only_when_that_is_known(lent: Lent) -> None:
+    async def cancelled(kind: str) -> Finish:
+        running = attempt(lent, ending(kind))
+        asyncio.get_running_loop().call_later(0.05, running.stop, "cancelled")
+        return await running.run()
+
+    known = await cancelled("stopped")
+    assert (known.status, known.reason) == (StepStatus.CANCELLED, "the run was cancelled; half of it is done")
+    assert known.values == {"done": 1}
+    unknown = await cancelled("outcome_unknown")
+    assert unknown.status is StepStatus.FAILED
+    assert unknown.fault is not None
+    assert unknown.fault["type"] == "outcome_unknown"
+    assert unknown.fault["message"] == "the run was cancelled\nhalf of it is done"
+
+
+async def test_a_flow_that_is_cancelled_is_cancelled_though_the_step_says_how_far_it_was(lent: Lent) -> None:
+    task = asyncio.create_task(attempt(lent, ending("stopped")).run())
+    asyncio.get_running_loop().call_later(0.05, task.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def ending(kind: str, *, retryable: bool = True) -> Work:
+    """Works until it is stopped, and says how far it was."""
+
+    async def work(context: StepContext) -> StepResult:
+        try:
+            return await hanging(context)
+        except asyncio.CancelledError:
+            raise StepStopped(
+                "half of it is done", type=kind, exit_code=7, retryable=retryable, outputs={"done": 1}
+            ) from None
+
+    return work
+
+
+async def test_a_change_of_infrastructure_that_timed_out_is_never_simply_run_again(lent: Lent) -> None:
+    kind = doing(hanging)
+    kind.spec = replace(kind.spec, changes_infrastructure=True)
+    finish = await Attempt(step("a", timeout_seconds=0.05), 1, kind, {}, lent).run()
+    assert (finish.status, finish.retryable) == (StepStatus.FAILED, False)
+
+
+async def test_a_step_that_has_ended_is_not_stopped_while_its_log_is_stored(lent: Lent) -> None:
+    running: list[Attempt] = []
+
+    class SlowBlobs(MemoryBlobs):
+        async def put(self, data: bytes) -> BlobRef:
+            running[0].stop("cancelled")
+            await asyncio.sleep(0.2)
+            return await super().put(data)
+
+    lent.blobs = SlowBlobs()
+
+    async def work(context: StepContext) -> StepResult:
+        context.log.stdout(random.Random(1).randbytes(5000).hex() + "\n")
+        return StepResult({"n": 1}, "done")
+
+    running.append(attempt(lent, work, step("a", timeout_seconds=0.1)))
+    finish = await running[0].run()
+    assert (finish.status, finish.values, finish.fault) == (StepStatus.SUCCESS, {"n": 1}, None)
+    assert len(await lines_of(finish, lent)) == 1
+
+
+async def test_a_failure_stays_what_it_was_though_the_timeout_comes_right_after_it(lent: Lent) -> None:
+    running: list[Attempt] = []
+
+    async def work(_context: StepContext) -> StepResult:
+        asyncio.get_running_loop().call_soon(running[0].stop, "timeout")
+        raise StepFailed("it is broken", type="broken")
+
+    running.append(attempt(lent, work))
+    finish = await running[0].run()
+    assert finish.fault is not None
+    assert finish.fault["type"] == "broken"
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        (None, ""),
+        (CommandResult(0), ""),
+        (CommandResult(130, stopped="cancelled", signals_sent=("SIGINT",)), ""),
+        (
+            CommandResult(None, 15, "cancelled", ("SIGINT", "SIGTERM")),
+            "its command did not end on SIGINT, but on SIGTERM",
+        ),
+        (
+            CommandResult(None, 9, "timeout", ("SIGINT", "SIGTERM", "SIGKILL")),
+            "its command did not end on SIGINT and SIGTERM, and was killed",
+        ),
+    ],
+)
+def test_how_a_command_took_its_stop(result: CommandResult | None, words: str) -> None:
+    assert how_it_stopped(result) == words
+
+
+def test_a_last_line_of_output_is_cut() -> None:
+    assert shortened("x" * 200) == "x" * 200
+    assert shortened("x" * 5000) == "x" * 199 + "…"
 
 
 async def test_a_stopped_step_has_the_time_it_takes_to_end_well(lent: Lent) -> None:
