@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import sys
 from typing import Any
 
@@ -34,6 +35,11 @@ def say(text: str = "") -> None:
     """A line on standard output."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def columns() -> int | None:
+    """How wide the terminal is that standard output goes to; None when it goes elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def note(text: str) -> None:

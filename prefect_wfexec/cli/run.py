@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefect_wfexec.cli.inputs import parse_inputs
 from prefect_wfexec.cli.interrupts import Interrupts
-from prefect_wfexec.cli.output import exit_code_of_run, note, say, say_json, stop_saying
+from prefect_wfexec.cli.output import columns, exit_code_of_run, note, say, say_json, stop_saying
 from prefect_wfexec.cli.watching import make_watcher
 from prefect_wfexec.definition.diagnostics import DefinitionError
 from prefect_wfexec.definition.loader import load_definition
@@ -19,6 +19,7 @@ from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.operations.start import create_run, execute_here, refuse_yes
 from prefect_wfexec.steps.registry import catalog
 from prefect_wfexec.views.execution import Execution
+from prefect_wfexec.views.failures import shown_json
 from prefect_wfexec.views.find import read_journal
 from prefect_wfexec.views.load import load_execution
 from prefect_wfexec.views.summary import summary_text
@@ -85,10 +86,10 @@ async def until_ended(client: "PrefectClient", flow_run: "FlowRun") -> Execution
 def _report(execution: Execution, *, as_json: bool) -> int:
     try:
         if as_json:
-            say_json(execution.as_json())
+            say_json(shown_json(execution))
         else:
             say()
-            say(summary_text(execution).rstrip("\n"))
+            say(summary_text(execution, columns()).rstrip("\n"))
     except OSError:
         # Nobody reads any more, and the run ended as it ended.
         stop_saying()

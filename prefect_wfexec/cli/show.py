@@ -5,11 +5,12 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
-from prefect_wfexec.cli.output import DONE, exit_code_of_run, say, say_json
+from prefect_wfexec.cli.output import DONE, columns, exit_code_of_run, say, say_json
 from prefect_wfexec.cli.signatures import note_if_unchecked
 from prefect_wfexec.cli.watching import make_watcher
 from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.views.execution import Execution
+from prefect_wfexec.views.failures import shown_json
 from prefect_wfexec.views.find import caught_up, find_run, read_journal
 from prefect_wfexec.views.load import load_execution
 from prefect_wfexec.views.summary import summary_text
@@ -28,9 +29,9 @@ async def show(arguments: argparse.Namespace) -> int:
             flow_run = await find_run(client, arguments.run)
             execution = await seen(client, flow_run, arguments)
     if arguments.json:
-        say_json(execution.as_json())
+        say_json(shown_json(execution))
     else:
-        say(summary_text(execution).rstrip("\n"))
+        say(summary_text(execution, columns()).rstrip("\n"))
     return exit_code_of_run(execution.status) if arguments.follow else DONE
 
 

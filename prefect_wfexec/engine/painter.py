@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.engine.approvals.forms import current_form
 from prefect_wfexec.engine.flow_run import FlowRunPicture
-from prefect_wfexec.engine.progress import progress_markdown, run_status
+from prefect_wfexec.engine.progress import run_status
+from prefect_wfexec.engine.progress_page import progress_markdown
 from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.steps.base import Artifact
 

@@ -90,14 +90,3 @@ def _result(step: StepState, status: StepStatus) -> str:
     if status is StepStatus.WAITING and step.retry_at is not None:
         return f"attempt {step.attempt} failed, next at {step.retry_at.isoformat(timespec='seconds')}"
     return step.summary or step.reason
-
-
-def progress_markdown(workflow: Workflow, state: ExecutionState) -> str:
-    """The page for Prefect's UI."""
-    status = run_status(state)
-    lines = ["Step Progress", RULE, *progress_lines(workflow, state)]
-    if state.closed is not None and state.closed.reason:
-        lines += ["", " ".join(strip_ansi(state.closed.reason).split())]
-    # A reason may hold what somebody typed: it stands inside the block, where no markup counts.
-    text = "\n".join(lines).replace("```", "` ` `")
-    return f"**{workflow.name}**: {status.value}\n\n```text\n{text}\n```\n"

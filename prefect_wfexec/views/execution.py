@@ -29,6 +29,8 @@ class RunHeader:
     inputs: Mapping[str, JSON]
     is_scheduled: bool = False
     """Whether a process is about to begin, or to take the run up again."""
+    message: str = ""
+    """What Prefect says of the state the run has ended in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ def header_of(flow_run: "FlowRun", workflow: str) -> RunHeader:
         started=flow_run.start_time,
         ended=flow_run.end_time,
         inputs={key: value for key, value in flow_run.parameters.items() if key != PARAMETER},
+        message=(state.message or "") if state is not None and state.is_final() else "",
         is_scheduled=state is not None and (state.is_scheduled() or state.is_pending()),
     )
 

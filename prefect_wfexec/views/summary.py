@@ -1,27 +1,29 @@
 """The execution summary: what is printed at the end of a run. Pure text."""
 
 import json
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from prefect_wfexec.definition.model import Step
-from prefect_wfexec.engine.progress import RULE, duration_text, progress_lines, step_seconds
-from prefect_wfexec.journal.state import StepState
+from prefect_wfexec.engine.failure_text import failure_lines, wrapped
+from prefect_wfexec.engine.progress import RULE, duration_text, progress_lines
 from prefect_wfexec.runtime.ansi import strip_ansi
 from prefect_wfexec.status import RunStatus, StepStatus
 from prefect_wfexec.views.execution import Execution, iso
+from prefect_wfexec.views.failures import failures_of
 
-LONGEST_ERROR_LINES = 30
 
+def summary_text(execution: Execution, width: int | None = None) -> str:
+    """The whole summary: header, steps, terraform's and the workflow's outputs, error details.
 
-def summary_text(execution: Execution) -> str:
-    """The whole summary: header, steps, terraform's and the workflow's outputs, error details."""
+    Args:
+        execution: The run.
+        width: The columns of the terminal it is for; None when it is for none.
+    """
     parts = [_header(execution), _steps(execution)]
     parts += list(_approvals(execution))
     parts += list(_terraform(execution))
     parts += list(_outputs(execution))
-    parts += list(_errors(execution))
+    parts += list(_errors(execution, width))
     return strip_ansi("\n\n".join(part for part in parts if part)) + "\n"
 
 
@@ -102,49 +104,16 @@ def _outputs(execution: Execution) -> Iterator[str]:
         yield "Outputs\n" + json.dumps(closed.outputs, indent=2, ensure_ascii=False)
 
 
-def _errors(execution: Execution) -> Iterator[str]:
-    if execution.workflow is None:
-        return
-    for step in execution.workflow.steps:
-        current = execution.state.step(step.id)
-        if current.status is StepStatus.FAILED and current.fault is not None:
-            yield _error(execution, step, current)
-
-
-def _error(execution: Execution, step: Step, current: StepState) -> str:
-    fault = current.fault
-    assert fault is not None
-    lines = ["Error Details", f"Step: {step.name}", f"Status: {current.status.value}"]
-    lines.append(f"Duration: {duration_text(step_seconds(current, execution.now))}")
-    if fault.exit_code is not None:
-        lines.append(f"Exit Code: {fault.exit_code}")
-    lines += ["Error:", *_indented(fault.message)]
-    if fault.tail and fault.tail.strip() not in fault.message:
-        lines += ["Last output:", *_indented(fault.tail)]
-    lines += ["Actions:", *(f"  {action}" for action in _actions(execution, step))]
-    return "\n".join(lines)
-
-
-def _actions(execution: Execution, step: Step) -> list[str]:
-    """What a person can do next, each with its command."""
-    actions = [f"[View Full Log] wfexec logs {execution.header.name} --step {step.id}"]
-    opened = execution.state.opened
-    if opened is not None and opened.path and execution.status.is_final:
-        inputs = "".join(f" -i {shlex.quote(f'{name}={_as_input(value)}')}" for name, value in opened.inputs.items())
-        actions.append(f"[Run Again]     wfexec run {shlex.quote(opened.path)}{inputs}")
-    return actions
-
-
-def _as_input(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _indented(text: str) -> list[str]:
-    lines = text.strip("\n").splitlines()
-    if len(lines) > LONGEST_ERROR_LINES:
-        cut = len(lines) - LONGEST_ERROR_LINES
-        lines = [f"… {cut} lines above", *lines[-LONGEST_ERROR_LINES:]]
-    return [f"  {line}" for line in lines]
+def _errors(execution: Execution, width: int | None) -> Iterator[str]:
+    """The run's own error first: it is not what a step did wrong."""
+    found = failures_of(execution)
+    if found.error is not None:
+        error = found.error
+        lines = ["This is an error of the run, not a failure of a step", f"What failed: {error.what}"]
+        lines += [f"Message: {error.said}"] if error.said else []
+        lines += [f"What to do: {error.advice}", *(f"→ {line}" for line in error.at_work)]
+        yield "\n".join(part for line in lines for part in wrapped(line, width))
+    yield "\n".join(failure_lines(found.cards, found.actions, execution.header.name, width)).rstrip("\n")
 
 
 def _value(value: Any) -> str:

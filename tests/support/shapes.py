@@ -59,6 +59,7 @@ EXECUTION = {
     "steps": list,
     "gates": list,
     "cleanup": (dict, type(None)),
+    "actions": list,
 }
 HISTORY_ROW = {
     "id": str,

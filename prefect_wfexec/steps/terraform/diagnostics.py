@@ -41,12 +41,12 @@ class Diagnostic:
         return [head, *_indented([*self._origin(), *self.values]), *_indented(self.detail.strip().splitlines())]
 
     def block(self) -> str:
-        """The diagnostic as an error message shows it: summary, detail, origin; long details are cut."""
+        """The diagnostic as an error message shows it: summary, origin, detail; long details are cut."""
         detail = self.detail.strip().splitlines()
         if len(detail) > MAX_DETAIL_LINES:
             left_out = len(detail) - MAX_DETAIL_LINES
             detail = [*detail[:MAX_DETAIL_LINES], f"… {left_out} more lines in the log"]
-        return "\n".join([self.summary, *detail, *self._origin()])
+        return "\n".join([self.summary, *self._origin(), *detail])
 
     def _origin(self) -> list[str]:
         about = [f"with {self.address}"] if self.address else []

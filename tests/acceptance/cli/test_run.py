@@ -204,7 +204,7 @@ def test_a_failed_run_tells_what_failed_and_what_to_do(failing: tuple[str, str])
     assert any(re.fullmatch(r"4\. Page +✓ \d+s", line) for line in lines)
     assert any(re.fullmatch(r"5\. Done +⊘ Skipped", line) for line in lines)
     details = lines[lines.index("Error Details") :]
-    assert details[1:3] == ["Step: Load Table", "Status: Failed"]
+    assert details[1:3] == ["Step: Load Table (load)", "Status: Failed"]
     assert "Exit Code: 17" in details
     assert sum("relation does not exist" in line for line in details) == 1
     assert any(f"wfexec logs {name} --step load" in line for line in details)

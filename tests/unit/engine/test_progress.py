@@ -9,11 +9,11 @@ from prefect_wfexec.engine.progress import (
     RULE,
     duration_text,
     progress_lines,
-    progress_markdown,
     run_status,
     shown_status,
     step_seconds,
 )
+from prefect_wfexec.engine.progress_page import progress_markdown
 from prefect_wfexec.journal.facts import Fact
 from prefect_wfexec.status import RunStatus, StepStatus
 from tests.unit.engine.support import step, workflow
