@@ -2,11 +2,12 @@
 
 import argparse
 
-from prefect_wfexec.cli.output import DONE, exit_code_of_run, say, say_json
+from prefect_wfexec.cli.output import DONE, columns, exit_code_of_run, say, say_json
 from prefect_wfexec.cli.show import seen
 from prefect_wfexec.engine.context import local_user
 from prefect_wfexec.operations.cancel import cancel as stop
 from prefect_wfexec.operations.connection import connected, reachable
+from prefect_wfexec.views.failures import shown_json
 from prefect_wfexec.views.find import find_run
 from prefect_wfexec.views.summary import summary_text
 
@@ -20,9 +21,9 @@ async def cancel(arguments: argparse.Namespace) -> int:
             )
             execution = await seen(client, await find_run(client, str(done.flow_run.id)), arguments)
     if arguments.json:
-        say_json({**execution.as_json(), "outcome": done.outcome})
+        say_json({**shown_json(execution), "outcome": done.outcome})
     elif arguments.follow:
-        say(summary_text(execution).rstrip("\n"))
+        say(summary_text(execution, columns()).rstrip("\n"))
     elif execution.status.is_final:
         say(f"{done.flow_run.name}: {execution.status.value}")
     else:

@@ -163,8 +163,9 @@ def actions_for(workflow: Workflow, state: ExecutionState, run: str, *, is_over:
         gate = state.open_gate(step_id)
         if gate is not None and not is_over:
             found += _at_gate(gate, run)
-    found += _after_the_end(outline, state, run, failed) if is_over else _while_it_runs(state, run, failed)
-    found += _cleanup(workflow, state, run) if failed or is_over else ()
+    found += _after_the_end(outline, state, run, failed) if is_over else ()
+    if state.closed is None and (failed or is_over):
+        found += _stopping(workflow, state, run)
     return found
 
 
@@ -213,11 +214,14 @@ def _can(outline: Outline, state: ExecutionState, wanted: Wanted) -> bool:
         return False
 
 
-def _while_it_runs(state: ExecutionState, run: str, failed: list[str]) -> Iterator[Action]:
-    if failed and state.cancel is None:
+def _stopping(workflow: Workflow, state: ExecutionState, run: str) -> Iterator[Action]:
+    """A run that has been closed can't be cancelled any more; one whose process is gone can."""
+    asked = state.cancel.data if state.cancel is not None else None
+    if asked is None:
         yield Action("cancel", "Cancel", f"wfexec cancel {run}")
-
-
-def _cleanup(workflow: Workflow, state: ExecutionState, run: str) -> Iterator[Action]:
-    if any(step.cleanup is not None and state.step(step.id).first_started is not None for step in workflow.steps):
+    if not (asked or {}).get("cleanup") and any(_leaves_something(step, state) for step in workflow.steps):
         yield Action("cleanup", "Cancel with Cleanup", f"wfexec cancel {run} --cleanup")
+
+
+def _leaves_something(step: Step, state: ExecutionState) -> bool:
+    return step.cleanup is not None and state.step(step.id).first_started is not None

@@ -17,7 +17,18 @@ from prefect_wfexec.engine.progress_page import progress_markdown
 from prefect_wfexec.journal.facts import Fact
 from prefect_wfexec.status import StepStatus
 from tests.unit.engine.support import step, workflow
-from tests.unit.journal.support import at, closed, entered, finished, folded, gate_opened, opened, skipped, started
+from tests.unit.journal.support import (
+    at,
+    closed,
+    entered,
+    finished,
+    folded,
+    gate_opened,
+    opened,
+    requested,
+    skipped,
+    started,
+)
 
 PLAN = {"plan": "${{ steps.plan.outputs.plan }}"}
 RUN = "wfr_x"
@@ -145,8 +156,18 @@ def test_what_can_be_done_at_the_end() -> None:
         ("logs", "apply"): "wfexec logs wfr_x --step apply",
         ("retry", ""): "wfexec retry wfr_x",
         ("retry_from", "apply"): "wfexec retry wfr_x --from apply",
-        ("cleanup", ""): "wfexec cancel wfr_x --cleanup",
     }
+
+
+def test_what_never_closed_can_be_cancelled_too() -> None:
+    found = commands(*failed_apply()[:-1])
+    assert found["cancel", ""] == "wfexec cancel wfr_x"
+    assert found["cleanup", ""] == "wfexec cancel wfr_x --cleanup"
+    assert found["retry", ""] == "wfexec retry wfr_x"
+    asked = commands(*failed_apply()[:-1], requested("cancel"))
+    assert ("cancel", "") not in asked
+    assert asked["cleanup", ""] == "wfexec cancel wfr_x --cleanup"
+    assert ("cleanup", "") not in commands(*failed_apply()[:-1], requested("cancel", cleanup=True))
 
 
 def test_a_step_is_skipped_only_where_it_may_be() -> None:
