@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from prefect_wfexec.engine.failures import MOST_STEPS, Action, FailureCard, logs_command
+from prefect_wfexec.engine.outcome import OUTCOME_UNKNOWN
 from prefect_wfexec.engine.progress import duration_text
 
 NARROWEST = 30
@@ -20,7 +21,7 @@ def card_lines(card: FailureCard, run: str, width: int | None = None) -> Iterato
     """
     yield "Error Details"
     yield f"Step: {card.name}" + (f" ({card.step})" if card.step != card.name else "")
-    yield f"Status: {card.status.value}" + (", but not by its own doing" if card.is_error else "")
+    yield f"Status: {card.status.value}" + _addition(card)
     if card.attempts > 1:
         yield f"Attempt: {card.attempt} of {card.attempts}"
     if card.seconds is not None:
@@ -39,6 +40,12 @@ def card_lines(card: FailureCard, run: str, width: int | None = None) -> Iterato
         yield from _block(card.tail, width)
     for line in card.advice:
         yield from wrapped(f"→ {line}", width, MARGIN)
+
+
+def _addition(card: FailureCard) -> str:
+    if card.kind == OUTCOME_UNKNOWN:
+        return ", and how it went is not known"
+    return ", but not by its own doing" if card.is_error else ""
 
 
 def action_lines(actions: Sequence[Action], width: int | None = None) -> Iterator[str]:

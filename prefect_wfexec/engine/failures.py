@@ -14,6 +14,7 @@ from prefect_wfexec.journal.state import ExecutionState, Gate, StepFault, StepSt
 from prefect_wfexec.runtime.ansi import strip_ansi
 from prefect_wfexec.status import StepStatus
 from prefect_wfexec.steps.registry import find_step_type
+from prefect_wfexec.steps.terraform.summaries import NO_CHANGES
 
 LONGEST_MESSAGE_LINES = 30
 LONGEST_TAIL_LINES = 12
@@ -21,7 +22,6 @@ LONGEST_LINE = 500
 MOST_STEPS = 10
 """How many of the steps that failed are shown, and told what can be done about."""
 NO_CLUE = StepFault("failed", "the step failed and said no reason")
-_UNDIAGNOSED = PLATFORM_FAULTS | {"timeout"}
 _CHANGES = frozenset({"terraform.apply", "terraform.destroy"})
 
 
@@ -92,8 +92,8 @@ def failure_cards(workflow: Workflow, state: ExecutionState, now: datetime) -> l
 def _card(step: Step, current: StepState, now: datetime) -> FailureCard:
     fault = current.fault or NO_CLUE
     message, tail = _lines(fault.message or fault.type), _lines(fault.tail)
-    if step.uses.startswith("terraform.") and len(message) > 1 and fault.type not in _UNDIAGNOSED:
-        tail = []  # terraform's diagnostics say all that its output says
+    if _is_diagnosed(step, fault, message):
+        tail = []
     else:
         message, tail = _without_repetition(message, tail)
     return FailureCard(
@@ -114,9 +114,17 @@ def _card(step: Step, current: StepState, now: datetime) -> FailureCard:
     )
 
 
+def _is_diagnosed(step: Step, fault: StepFault, message: list[str]) -> bool:
+    """Whether terraform's diagnostics stand in the error: they say all that its output says."""
+    before = 3 if fault.type == "timeout" else 1
+    return step.uses.startswith("terraform.") and fault.type not in PLATFORM_FAULTS and len(message) > before
+
+
 def _done(step: Step, current: StepState) -> str:
     summary = current.outputs.get("summary") if step.uses in _CHANGES else None
-    return strip_ansi(summary) if isinstance(summary, str) else ""
+    if not isinstance(summary, str):
+        return ""
+    return "nothing" if summary == NO_CHANGES else strip_ansi(summary)
 
 
 def _lines(text: str) -> list[str]:

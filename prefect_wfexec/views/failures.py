@@ -52,6 +52,7 @@ _BY_TYPE = {
     "internal": (_OURS, "retry; if it happens again, report it with what `wfexec audit` and `wfexec logs` print"),
 }
 _BY_WORDS = (
+    ("and was killed", "the stop of a step: it did not end in time and was killed", "look at what it left, then retry"),
     ("no space left on device", "the machine: its disk is full", "make room, then retry"),
     ("disk quota exceeded", "the machine: the disk quota is used up", "make room, then retry"),
     ("too many open files", "the machine: too many open files", "raise the limit (ulimit -n), then retry"),

@@ -50,7 +50,7 @@ def stopped_changing(finished: Finished, doing: str, notes: tuple[str, ...]) -> 
     """
     done = done_summary(finished.done)
     is_unknown = finished.exit_code is None
-    parts = [_ending(finished, doing, done), *notes]
+    parts = [_ending(finished, doing, done if any(finished.done.values()) else "nothing was done"), *notes]
     if finished.exit_code and finished.errors:
         parts.append(describe(finished.errors))
     return StepStopped(

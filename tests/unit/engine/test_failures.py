@@ -130,6 +130,10 @@ def test_output_is_shown_where_the_error_does_not_say_it_all() -> None:
     assert diagnosed.tail == ()
     cut_short = card(*failed_apply(error=error("timeout", "timed out\nstopped in order", tail=tail)))
     assert len(cut_short.tail) == LONGEST_TAIL_LINES
+    halted = card(*failed_apply(error=error("timeout", "timed out\nstopped in order\n\nhalted\nwith x", tail=tail)))
+    assert halted.tail == ()
+    unknown = card(*failed_apply(error=error("outcome_unknown", "it died\nlook\nhere\nand\nthere", tail=tail)))
+    assert len(unknown.tail) == LONGEST_TAIL_LINES
     bare = card(*failed_apply(error=error("terraform_error", "no reason", tail=tail)))
     assert len(bare.tail) == LONGEST_TAIL_LINES
 
@@ -143,7 +147,7 @@ def test_an_unknown_outcome_is_no_failure_of_the_step_and_comes_with_advice() ->
     found = card(*failed_apply(error=error("outcome_unknown")))
     assert found.is_error
     lines = list(card_lines(found, RUN))
-    assert "Status: Failed, but not by its own doing" in lines
+    assert "Status: Failed, and how it went is not known" in lines
     assert lines[-2].startswith("  → look first: compare the state with what exists")
     assert lines[-1] == "  → a retry plans anew and asks about what is new; the old plan is never applied again"
     script = card(*APPLIED, finished("check", "Failed", error=error("outcome_unknown")))
@@ -208,6 +212,10 @@ def test_a_gate_has_no_log() -> None:
     facts = (*BEGUN, started("ask"), finished("ask", "Failed", error=error("rejected")), closed("Approval Rejected"))
     found = actions_for(one, folded(*facts), RUN, is_over=True)
     assert [action.action for action in found] == ["retry", "retry_from"]
+
+
+def test_what_an_apply_had_done_may_be_nothing() -> None:
+    assert card(*failed_apply(outputs={"summary": "No changes"})).done == "nothing"
 
 
 def test_an_odd_id_is_quoted() -> None:
