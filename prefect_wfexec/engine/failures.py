@@ -223,9 +223,9 @@ def _can(outline: Outline, state: ExecutionState, wanted: Wanted) -> bool:
 
 
 def _stopping(workflow: Workflow, state: ExecutionState, run: str) -> Iterator[Action]:
-    """A run that has been closed can't be cancelled any more; one whose process is gone can."""
+    """A run that has been closed can only be cleaned up after; one whose process is gone can be cancelled too."""
     asked = state.cancel.data if state.cancel is not None else None
-    if asked is None:
+    if asked is None and state.closed is None:
         yield Action("cancel", "Cancel", f"wfexec cancel {run}")
     if not (asked or {}).get("cleanup") and any(_leaves_something(step, state) for step in workflow.steps):
         yield Action("cleanup", "Cancel with Cleanup", f"wfexec cancel {run} --cleanup")
