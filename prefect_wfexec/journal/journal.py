@@ -70,8 +70,14 @@ class Journal:
         self.keys = keys
         self._wire = wire
         self._lock = asyncio.Lock()
+        self._unread = 0
         self.entries: list[Entry] = []
         self.state = ExecutionState()
+
+    @property
+    def next_number(self) -> int:
+        """The number of the entry that comes next."""
+        return self._unread + len(self.entries) + 1
 
     @property
     def head(self) -> str:
@@ -99,6 +105,28 @@ class Journal:
         async with self._lock:
             return len(await self._read_new())
 
+    async def skip_to_last_block(self) -> None:
+        """Leave unread what comes before the block of the last entry: for a journal whose entries tell what was before.
+
+        To be called before anything is read. The entries that are left out are neither folded nor checked.
+
+        Raises:
+            JournalError: the run is gone.
+            Unreachable: Prefect's API did not answer.
+        """
+        async with self._lock:
+            low, high = 0, 1
+            while await self._has_entry(high * BLOCK):
+                low, high = high, high * 2
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if await self._has_entry(middle * BLOCK) else (low, middle)
+            self._unread = max(0, low * BLOCK - 1)
+
+    async def _has_entry(self, number: int) -> bool:
+        status, _ = await self._answer("GET", f"/flow_runs/{{id}}/input/{_key(number)}")
+        return status == HTTPStatus.OK
+
     async def append(self, decide: Decide) -> tuple[Fact, ...]:
         """Append what `decide` says, deciding again whenever another writer was first.
 
@@ -121,7 +149,7 @@ class Journal:
 
     async def _append_once(self, facts: tuple[Fact, ...]) -> bool:
         """Whether the facts are in the journal; False: someone else was first and the state has moved on."""
-        number, entry_id, prev = len(self.entries) + 1, new_id(), self.head
+        number, entry_id, prev = self.next_number, new_id(), self.head
         text = write_entry(str(self.run_id), number, entry_id, prev, facts, self.keys)
         status = await self._post(_key(number), text)
         if status == HTTPStatus.CREATED:
@@ -148,7 +176,7 @@ class Journal:
     async def _read_new(self) -> list[Entry]:
         new: list[Entry] = []
         while True:
-            number = len(self.entries) + 1
+            number = self.next_number
             texts = await self._read_block(number)
             for offset, (key, text, received) in enumerate(texts):
                 if key != _key(number + offset):
@@ -172,7 +200,8 @@ class Journal:
         return [(str(row["key"]), str(row["value"]), datetime.fromisoformat(row["created"])) for row in rows]
 
     def _take(self, entry: Entry) -> None:
-        if entry.prev != self.head and entry.keyed:
+        is_first_read = self._unread > 0 and not self.entries
+        if entry.prev != self.head and entry.keyed and not is_first_read:
             raise JournalError(f"entry {entry.number} of run {self.run_id} does not follow the one before it")
         self.entries.append(entry)
         self.state = fold([entry], self.state)
