@@ -25,7 +25,9 @@ def make_parser() -> Parser:
     _running(commands)
     _looking(commands)
     _deciding(commands)
-    reconcile = commands.add_parser("reconcile", help="go on with suspended runs that have something to do")
+    reconcile = commands.add_parser(
+        "reconcile", help="go on with suspended runs that have something to do, and release locks of runs that are over"
+    )
     reconcile.add_argument("--watch", action="store_true", help="look again every half minute")
     _json(reconcile)
     doctor = commands.add_parser("doctor", help="check this machine and the Prefect API, each finding with its mend")
@@ -85,6 +87,10 @@ def _looking(commands: "argparse._SubParsersAction[Parser]") -> None:
     _run_command(commands, "audit", "print a run's journal and check it")
     approvals = commands.add_parser("approvals", help="list what waits for a decision")
     _json(approvals)
+    locks = commands.add_parser("locks", help="list locks: who holds each, and who waits")
+    locks.add_argument("--release", metavar="KEY", help="take this lock from the run that holds it, on record")
+    locks.add_argument("--reason", metavar="T", help="why; needed to release a lock")
+    _json(locks)
 
 
 def _deciding(commands: "argparse._SubParsersAction[Parser]") -> None:

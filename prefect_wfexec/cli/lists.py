@@ -1,4 +1,4 @@
-"""`history`, `approvals` and `audit`."""
+"""`history`, `approvals`, `locks` and `audit`."""
 
 import argparse
 from collections.abc import Sequence
@@ -7,14 +7,18 @@ from typing import Any
 
 from prefect_wfexec.cli.output import DONE, FAILED, note, say, say_json
 from prefect_wfexec.cli.signatures import UNCHECKED
+from prefect_wfexec.engine.context import local_user
 from prefect_wfexec.engine.progress import duration_text
+from prefect_wfexec.errors import UsageError
 from prefect_wfexec.journal.facts import utc_now
 from prefect_wfexec.operations.connection import connected, reachable
+from prefect_wfexec.operations.locks import release_lock
 from prefect_wfexec.views.approvals import load_approvals
 from prefect_wfexec.views.audit import audit as audit_view
 from prefect_wfexec.views.audit import read_unchecked
 from prefect_wfexec.views.find import find_run
 from prefect_wfexec.views.history import HistoryFilter, load_history, parse_moment, parse_status, parse_trigger
+from prefect_wfexec.views.locks import load_locks
 
 
 async def history(arguments: argparse.Namespace) -> int:
@@ -84,6 +88,48 @@ async def approvals(arguments: argparse.Namespace) -> int:
             for row in inbox.rows
         ],
     )
+    return DONE
+
+
+async def locks(arguments: argparse.Namespace) -> int:
+    """List locks, or take one from the run that holds it."""
+    if arguments.release is not None:
+        return await _release(arguments)
+    if arguments.reason is not None:
+        raise UsageError("--reason is for --release", hint="write --release KEY --reason T")
+    async with reachable():
+        async with connected() as client:
+            rows = await load_locks(client)
+    if arguments.json:
+        say_json(rows)
+        return DONE
+    titles = ("Key", "Holder", "Since", "Number", "Waiting")
+    _table(
+        titles,
+        [
+            (
+                row["key"],
+                row["holder"] or "-",
+                _moment(row["since"]),
+                row["number"] or "-",
+                ", ".join(row["queue"]) or "-",
+            )
+            for row in rows
+        ],
+    )
+    return DONE
+
+
+async def _release(arguments: argparse.Namespace) -> int:
+    if not (arguments.reason or "").strip():
+        raise UsageError("a lock is taken away for a reason only", hint="say why with --reason", code="no-reason")
+    async with reachable():
+        async with connected() as client:
+            released = await release_lock(client, arguments.release, by=local_user(), reason=arguments.reason)
+    if arguments.json:
+        say_json(released.as_json())
+    else:
+        say(f"lock '{released.key}' was taken from {released.run}, which is not stopped: `wfexec show {released.run}`")
     return DONE
 
 

@@ -25,6 +25,7 @@ _MODULES = {
     "history": "lists",
     "approvals": "lists",
     "audit": "lists",
+    "locks": "lists",
     "approve": "decide",
     "reject": "decide",
     "retry": "retry",

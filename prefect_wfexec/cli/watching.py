@@ -9,7 +9,7 @@ from typing import TextIO
 from prefect_wfexec.cli.asking import Answer, ask
 from prefect_wfexec.cli.live import LiveSteps
 from prefect_wfexec.definition.model import Workflow
-from prefect_wfexec.engine.progress import duration_text, result_line, shown_status, step_seconds
+from prefect_wfexec.engine.progress import duration_text, lock_words, result_line, shown_status, step_seconds
 from prefect_wfexec.engine.session import Session
 from prefect_wfexec.errors import UsageError
 from prefect_wfexec.journal.facts import Fact, Kind, utc_now
@@ -40,6 +40,7 @@ class Watcher:
         self._file = file
         self._can_ask = can_ask
         self._is_read = True
+        self._lock_words = ""
         self._one_question = asyncio.Lock()
         self._state = ExecutionState()
         self._workflow: Workflow | None = None
@@ -82,6 +83,7 @@ class Watcher:
                 self._say(workflow, state, fact)
             elif fact.kind is Kind.REFUSED:
                 self.write(f"not counted, from {fact.data.get('by') or 'unknown'}: {fact.data.get('reason')}")
+        self._say_lock(state)
         self.changed(workflow, state)
         self._answer_gates(state)
 
@@ -105,6 +107,12 @@ class Watcher:
         gate = state.open_gate(step.id) if fact.kind is Kind.APPROVAL_OPENED else None
         if gate is not None and not (self._says_yes_to(gate) or self._can_ask) and state.opened is not None:
             self.write(_how_to_decide(gate, state.opened.run_name))
+
+    def _say_lock(self, state: ExecutionState) -> None:
+        words = lock_words(state)
+        if words and words != self._lock_words:
+            self.write(f"{StepStatus.WAITING.icon} {words}")
+        self._lock_words = words
 
     def _on_log(self, step: str, _stream: str, text: str) -> None:
         for line in split_lines(strip_ansi(text)):

@@ -26,11 +26,6 @@ class _StepRow:
 
 _WORKFLOW = (
     _WorkflowRow(
-        lambda workflow: workflow.concurrency is not None,
-        "a lock on the whole run",
-        "remove 'concurrency' and start one run at a time",
-    ),
-    _WorkflowRow(
         lambda workflow: any(step.phase for step in workflow.steps),
         "a pipeline with phases",
         "write the steps under 'steps'",

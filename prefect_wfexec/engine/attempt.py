@@ -56,6 +56,8 @@ class Services(Protocol):
 
     async def claim(self, step_id: str, claim: str) -> None: ...
 
+    async def check_lock(self) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Finish:
@@ -193,6 +195,7 @@ class Attempt:
             command=services.commands.runner(self._step, self._number, environment, scratch, log, self._command_ended),
             blobs=services.blobs,
             claim=self._claim,
+            check_lock=services.check_lock,
             digest_key=services.digest_key,
             stdout_tail=log.stdout_tail,
             tail=log.tail,

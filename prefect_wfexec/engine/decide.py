@@ -143,10 +143,13 @@ class Decider:
         return all(state.step(step.id).status.is_final for step in reversed(self.outline.others))
 
     def _after_cancel(self, state: ExecutionState, now: datetime) -> list[Fact]:
-        """What has not started never will; once what runs has stopped, the steps `when: cancelled` run."""
+        """What has not started never will; once what runs has stopped, the steps `when: cancelled` run.
+
+        A run that never had its lock runs none at all.
+        """
         facts = [
             self._cancel(step, now)
-            for step in self.outline.others
+            for step in (*self.outline.others, *(self.outline.on_cancel if state.lacks_lock else ()))
             if state.step(step.id).status in {StepStatus.PENDING, StepStatus.WAITING} and not state.open_gate(step.id)
         ]
         state = fold_facts(facts, state, 0)

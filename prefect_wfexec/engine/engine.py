@@ -191,6 +191,9 @@ class Engine:
         self._painter.start()
         self._painter.job(lambda: self._picture.open(state))
         self._tell(())
+        while not await self._lent.lock.is_settled(entered.workflow.concurrency):
+            self._tell(())
+            await self._wait()
         self._acting.take_up()
         await self._desk.look(self._run.workflow)
         await self._loop()
@@ -206,6 +209,7 @@ class Engine:
         self._work.stop("leaving")
         await self._listener.stop()
         if self._journal.state.closed is not None:
+            await self._lent.lock.release()
             await self._notices.finish(self._run.workflow if self._is_entered else None)
         await self._work.until_stopped()
         if self._work.has_news:
@@ -302,7 +306,8 @@ class Engine:
 
     async def _listen(self) -> float:
         """Hear what others do to the run; how long to wait before the journal is read without any hint."""
-        if self._journal.state.open_gates or self._desk.has_deployment:
+        state = self._journal.state
+        if state.open_gates or state.lacks_lock or self._desk.has_deployment:
             self._listener.listen()
         else:
             await self._listener.stop()

@@ -12,7 +12,7 @@ from prefect_wfexec.engine.progress import step_seconds
 from prefect_wfexec.engine.reset import CannotReset, Wanted, reset_set
 from prefect_wfexec.journal.state import ExecutionState, Gate, StepFault, StepState
 from prefect_wfexec.runtime.ansi import strip_ansi
-from prefect_wfexec.status import StepStatus
+from prefect_wfexec.status import RunStatus, StepStatus
 from prefect_wfexec.steps.registry import find_step_type
 from prefect_wfexec.steps.terraform.summaries import NO_CHANGES
 
@@ -172,7 +172,8 @@ def actions_for(workflow: Workflow, state: ExecutionState, run: str, *, is_over:
         if gate is not None and not is_over:
             found += _at_gate(gate, run)
     found += _after_the_end(outline, state, run, failed) if is_over else ()
-    if state.closed is None and (failed or is_over):
+    is_ended_well = state.closed is not None and state.closed.status is RunStatus.SUCCEEDED
+    if (failed or is_over) and not is_ended_well and state.cleanup is None:
         found += _stopping(workflow, state, run)
     return found
 

@@ -82,11 +82,22 @@ async def wait_for_older_engines(journal: Journal, engine: str, commands: Comman
     while True:
         if not is_current(journal.state, engine):
             raise Superseded("a newer engine runs this run")
-        claims = foreign_claims(journal.state, engine)
-        if all(_is_gone(journal.state, claim, commands, watched_since) for claim in claims):
+        if are_claims_dead(journal.state, engine, commands, watched_since):
             return
         await asyncio.sleep(POLL_SECONDS)
         await journal.catch_up()
+
+
+def are_claims_dead(state: ExecutionState, engine: str, commands: Commands, watched_since: datetime) -> bool:
+    """Whether nothing goes on any more of what engines other than this one have started.
+
+    Args:
+        state: The run.
+        engine: The engine that asks, empty for one that starts nothing. It has entered: older ones start nothing more.
+        commands: Finds the traces of the run's commands on this machine.
+        watched_since: Since when the run is watched.
+    """
+    return all(_is_gone(state, claim, commands, watched_since) for claim in foreign_claims(state, engine))
 
 
 def _is_gone(state: ExecutionState, claim: StepState, commands: Commands, watched_since: datetime) -> bool:

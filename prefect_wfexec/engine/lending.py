@@ -7,6 +7,7 @@ from prefect_wfexec.definition.model import JSON
 from prefect_wfexec.engine import fencing
 from prefect_wfexec.engine.commands import Commands
 from prefect_wfexec.engine.flow_run import page_of, run_name
+from prefect_wfexec.engine.locks import RunLock
 from prefect_wfexec.engine.secret_values import load_secrets
 from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.journal.blobs import Blobs
@@ -54,6 +55,7 @@ class Lending:
             api_url=str(client.api_url).rstrip("/"),
             ui_url=page_of(client, flow_run.id),
         )
+        self.lock = RunLock(engine, client, self.journal, self.run, keys, home)
         self.supervisor = Supervisor()
         traces = home / "wfexec" / "runs" / str(flow_run.id)
         self.commands = Commands(self.supervisor, traces, lambda: self.masker.secrets)
@@ -67,6 +69,14 @@ class Lending:
     async def secrets(self, names: frozenset[str]) -> dict[str, JSON]:
         """The values of the Secret blocks behind `names`."""
         return await load_secrets(self._client, names) if names else {}
+
+    async def check_lock(self) -> None:
+        """Make sure that the run still holds its lock.
+
+        Raises:
+            StepFailed: it does not (`type="lock_lost"`).
+        """
+        await self.lock.check()
 
     async def claim(self, step_id: str, claim: str) -> None:
         """Put a claim on record before a deed that must not be done twice.

@@ -28,9 +28,23 @@ def run_status(state: ExecutionState) -> RunStatus:
         return state.closed.status
     if state.cancel is not None:
         return RunStatus.TERMINATING
-    if not state.engines:
+    if not state.engines or (state.lacks_lock and state.lock is not None):
         return RunStatus.PENDING
     return RunStatus.APPROVAL_PENDING if state.open_gates else RunStatus.RUNNING
+
+
+def lock_words(state: ExecutionState) -> str:
+    """What is to be said of the run's lock: for whom the run waits, or why it has the lock no more; mostly nothing."""
+    lock = state.lock
+    if lock is None or state.closed is not None or lock.status == "held":
+        return ""
+    if lock.status == "lost":
+        return f"lost lock '{lock.key}': {lock.reason}"
+    since = f" since {lock.since.isoformat(timespec='seconds')}".replace("+00:00", "Z") if lock.since else ""
+    held = f"held by {lock.holder}{since}" if lock.holder else "which is free and not for this run yet"
+    others = lock.ahead - 1 if lock.holder else 0
+    more = f"; {others} more come{'s' if others == 1 else ''} first" if others > 0 else ""
+    return f"waits for lock '{lock.key}', {held}{more}"
 
 
 def duration_text(seconds: float | None) -> str:

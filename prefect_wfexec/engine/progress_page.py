@@ -3,7 +3,7 @@
 from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.engine.failure_text import failure_lines
 from prefect_wfexec.engine.failures import actions_for, failure_cards
-from prefect_wfexec.engine.progress import RULE, progress_lines, run_status
+from prefect_wfexec.engine.progress import RULE, lock_words, progress_lines, run_status
 from prefect_wfexec.journal.facts import utc_now
 from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.runtime.ansi import strip_ansi
@@ -12,8 +12,9 @@ from prefect_wfexec.runtime.ansi import strip_ansi
 def progress_markdown(workflow: Workflow, state: ExecutionState) -> str:
     """The page; a step that failed is on it with what can be done about it."""
     lines = ["Step Progress", RULE, *progress_lines(workflow, state)]
-    if state.closed is not None and state.closed.reason:
-        lines += ["", " ".join(strip_ansi(state.closed.reason).split())]
+    reason = state.closed.reason if state.closed is not None else lock_words(state)
+    if reason:
+        lines += ["", " ".join(strip_ansi(reason).split())]
     lines += _failures(workflow, state)
     # A reason may hold what somebody typed: it stands inside the block, where no markup counts.
     text = "\n".join(lines).replace("```", "` ` `")

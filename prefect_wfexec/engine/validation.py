@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from prefect_wfexec.definition.expressions import ExpressionError, render
-from prefect_wfexec.definition.model import JSON, Step, Workflow
+from prefect_wfexec.definition.model import JSON, Concurrency, Step, Workflow
 from prefect_wfexec.definition.templates import is_deferred
 from prefect_wfexec.engine import fencing
 from prefect_wfexec.engine.approvals.fields import required_fields
@@ -21,10 +21,12 @@ from prefect_wfexec.settings import SECRET_KEY
 from prefect_wfexec.status import RunStatus
 from prefect_wfexec.steps.registry import find_step_type
 
+LONGEST_LOCK_KEY = 500
+
 
 async def is_valid(engine: str, workflow: Workflow, scopes: Scopes, journal: Journal) -> bool:
     """Whether the run can go on; one that can't is closed with the reason."""
-    if workflow.environment is None and not gates_of(workflow):
+    if workflow.environment is None and workflow.concurrency is None and not gates_of(workflow):
         return True
     if journal.state.validation is None:
         facts = await _found(engine, workflow, scopes, journal.state)
@@ -62,6 +64,9 @@ async def _found(engine: str, workflow: Workflow, scopes: Scopes, state: Executi
         environment, policies = await read_rules(workflow, scopes.scope(state, workflow.environment))
         _require_rules(workflow, environment, policies)
         _require_protection(workflow, environment)
+        if workflow.concurrency is not None:
+            scope = scopes.scope(state, workflow.concurrency.key) | {"environment": environment.scope}
+            data["lock"] = lock_key(workflow.concurrency, scope)
     except NotDeployable as error:
         data["problem"] = one_line(error)
         ending = {"engine": engine, "status": RunStatus.FAILED.value, "reason": f"validation: {data['problem']}"}
@@ -101,6 +106,25 @@ def wants_others(
         if rules.is_governed or rules.quorum > 1 or not rules.allow_self or step.with_.get("policy"):
             return step.id
     return None
+
+
+def lock_key(concurrency: Concurrency, scope: dict[str, JSON]) -> str:
+    """The key of a run's lock, worked out once for the whole run.
+
+    Raises:
+        NotDeployable: it is no text that names a lock.
+    """
+    try:
+        key = render(concurrency.key, scope)
+    except ExpressionError as error:
+        raise NotDeployable(f"the lock's key can't be worked out: {error.message}", hint=error.hint) from None
+    if isinstance(key, int) and not isinstance(key, bool):
+        key = str(key)
+    if not isinstance(key, str) or not key.strip():
+        raise NotDeployable(f"the lock's key is {key!r}, not a name", hint="make it text that says what is locked")
+    if len(key) > LONGEST_LOCK_KEY:
+        raise NotDeployable(f"the lock's key has {len(key)} characters, more than {LONGEST_LOCK_KEY}")
+    return key.strip()
 
 
 async def _policies(workflow: Workflow, scope: Mapping[str, JSON]) -> dict[str, dict[str, JSON]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from prefect_wfexec.journal.facts import MISFITS, Entry, Fact, Kind
-from prefect_wfexec.journal.folding import cleanups, gates, runs, steps
+from prefect_wfexec.journal.folding import cleanups, gates, locks, runs, steps
 from prefect_wfexec.journal.state import ExecutionState
 
 
@@ -32,6 +32,9 @@ def fold_facts(facts: Iterable[Fact], state: ExecutionState, number: int) -> Exe
 _UNTIL_CLOSED = frozenset(
     {
         Kind.VALIDATED,
+        Kind.LOCK_REQUESTED,
+        Kind.LOCK_ACQUIRED,
+        Kind.LOCK_RELEASED,
         Kind.STEP_STARTED,
         Kind.STEP_FINISHED,
         Kind.STEP_SKIPPED,
@@ -47,6 +50,9 @@ _HANDLERS: dict[Kind, Callable[[ExecutionState, Fact, int], ExecutionState]] = {
     Kind.OPENED: runs.opened,
     Kind.ENTERED: runs.entered,
     Kind.VALIDATED: runs.validated,
+    Kind.LOCK_REQUESTED: locks.lock_requested,
+    Kind.LOCK_ACQUIRED: locks.lock_acquired,
+    Kind.LOCK_RELEASED: locks.lock_released,
     Kind.SUPERSEDED: runs.superseded,
     Kind.NOTED: runs.noted,
     Kind.STEP_STARTED: steps.step_started,

@@ -187,6 +187,7 @@ class Validation:
         is_protected: Whether nothing changes there without an approval by named people.
         policy: The environment's rules for gates, if it has some.
         policies: The rules that gates name, by name.
+        lock: The key of the lock the run holds from its first step to its end; empty when it needs none.
     """
 
     environment: Mapping[str, JSON]
@@ -194,6 +195,30 @@ class Validation:
     is_protected: bool = False
     policy: Mapping[str, JSON] | None = None
     policies: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
+    lock: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LockPlace:
+    """How a run stands to its lock, as its own journal says it; the lock's journal decides.
+
+    Attributes:
+        key: The lock.
+        status: Whether the run waits for it, has it, or had it and lost it.
+        number: The fencing number it was given with, 0 while the run waits.
+        holder: Who has it, while the run waits; empty when nobody has.
+        since: Since when.
+        ahead: How many others come first, the holder among them.
+        reason: Why it was lost.
+    """
+
+    key: str
+    status: Literal["waiting", "held", "lost"]
+    number: int = 0
+    holder: str = ""
+    since: datetime | None = None
+    ahead: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +286,7 @@ class ExecutionState:
 
     opened: Opened | None = None
     validation: Validation | None = None
+    lock: LockPlace | None = None
     closed: Closed | None = None
     steps: Mapping[str, StepState] = field(default_factory=dict)
     gates: tuple[Gate, ...] = ()
@@ -278,6 +304,12 @@ class ExecutionState:
     def engine(self) -> EngineInfo | None:
         """The engine that runs the run now: the newest that entered."""
         return self.engines[-1] if self.engines else None
+
+    @property
+    def lacks_lock(self) -> bool:
+        """Whether the run needs a lock that it has not had yet: none of its steps may start."""
+        is_needed = self.validation is not None and bool(self.validation.lock)
+        return is_needed and (self.lock is None or self.lock.status == "waiting")
 
     def step(self, step_id: str) -> StepState:
         """The state of a step, Pending when the journal does not speak of it."""

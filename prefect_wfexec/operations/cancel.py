@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal
 from prefect_wfexec.engine.cancelling import cancel_request
 from prefect_wfexec.engine.fencing import HandedOver, Superseded, Suspended
 from prefect_wfexec.engine.launch import execute_alone
+from prefect_wfexec.engine.nudge import hint
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.session import Session
 from prefect_wfexec.errors import UsageError
 from prefect_wfexec.journal.facts import Actor
 from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.journal.state import ExecutionState
-from prefect_wfexec.operations.nudge import hint
 from prefect_wfexec.status import RunStatus
 from prefect_wfexec.views.find import find_run, read_journal
 from prefect_wfexec.views.load import lost_engine, pinned_workflow

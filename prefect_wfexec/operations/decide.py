@@ -8,11 +8,11 @@ from prefect_wfexec.definition.model import JSON
 from prefect_wfexec.engine.approvals.codes import prove
 from prefect_wfexec.engine.approvals.fields import FieldError, checked_fields, parse_field
 from prefect_wfexec.engine.approvals.gates import proven_content
+from prefect_wfexec.engine.nudge import nudge
 from prefect_wfexec.errors import UsageError, join_names
 from prefect_wfexec.journal.facts import Actor, Fact, Kind
 from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.journal.state import ExecutionState, Gate
-from prefect_wfexec.operations.nudge import nudge
 from prefect_wfexec.views.find import find_run, read_journal
 
 if TYPE_CHECKING:

@@ -1,13 +1,14 @@
-"""Setting runs right that wait without a process: gates that expired, decisions and messages that are due."""
+"""Setting right what no process does: runs that wait without one and have something due, and locks of ended runs."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from prefect_wfexec.engine.notices.due import due_notices
+from prefect_wfexec.engine.nudge import wake
 from prefect_wfexec.journal.facts import Actor, Fact, Kind, utc_now
 from prefect_wfexec.journal.state import ExecutionState
-from prefect_wfexec.operations.nudge import wake
+from prefect_wfexec.operations.locks import release_orphaned_locks
 from prefect_wfexec.views.live import PassedOver, live_journal, live_runs
 
 if TYPE_CHECKING:
@@ -29,12 +30,15 @@ class Act:
 
 
 async def reconcile(client: "PrefectClient") -> tuple[list[Act], list[PassedOver]]:
-    """Have a process started for every suspended run that one has something to do for.
+    """Have a process started for every suspended run that one has something to do for; release locks of ended runs.
 
     Returns:
         What was done, and the runs of which nobody here can know whether something is to be done.
     """
-    acts: list[Act] = []
+    acts = [
+        Act(released.run, f"released lock '{released.key}'", released.reason)
+        for released in await release_orphaned_locks(client)
+    ]
     passed_over: list[PassedOver] = []
     for flow_run in await live_runs(client):
         journal = await live_journal(client, flow_run)

@@ -135,6 +135,10 @@ class BlobStore(Protocol):
         ...
 
 
+async def no_lock() -> None:
+    """The check of a run that needs no lock."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepContext:
     """What a step is given when it runs.
@@ -153,6 +157,8 @@ class StepContext:
         blobs: Keeps large or secret values.
         claim: Puts a fact into the journal before a deed that must not be done twice; raises StepFailed when the
             same claim stands already (apply claims its plan's sha256).
+        check_lock: Makes sure, right before a deed that needs the run's lock, that the run holds it; raises StepFailed
+            when it was taken away.
         digest_key: Key for digests of values that may be guessed.
         stdout_tail: The last 64 KiB of normal output so far, masked.
         tail: The last lines of both streams so far, masked.
@@ -172,6 +178,7 @@ class StepContext:
     command: CommandRunner
     blobs: BlobStore
     claim: Callable[[str], Awaitable[None]]
+    check_lock: Callable[[], Awaitable[None]] = no_lock
     digest_key: bytes = b""
     stdout_tail: Callable[[], str] = str
     tail: Callable[[], str] = str

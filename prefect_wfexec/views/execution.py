@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prefect_wfexec.definition.model import Step, Workflow
-from prefect_wfexec.engine.progress import run_status, shown_status, step_seconds
+from prefect_wfexec.engine.progress import lock_words, run_status, shown_status, step_seconds
 from prefect_wfexec.journal.state import Cleanup, ExecutionState, Gate
 from prefect_wfexec.status import RunStatus, TriggerKind
 
@@ -107,7 +107,7 @@ class Execution:
     @property
     def reason(self) -> str:
         """Why the run ended as it did, or why it does not go on; empty when there is nothing to explain."""
-        return self.state.closed.reason if self.state.closed else self.lost
+        return self.state.closed.reason if self.state.closed else self.lost or lock_words(self.state)
 
     def _trigger(self) -> dict[str, JSON]:
         trigger = self.state.opened.trigger if self.state.opened else {}

@@ -15,10 +15,10 @@ LOOK_SECONDS = 0.05
 
 async def decide_ours(run: str, count: int) -> None:
     """Approve gates as `wfexec approve` does."""
+    from prefect_wfexec.engine.nudge import nudge
     from prefect_wfexec.journal.state import Gate
     from prefect_wfexec.operations.connection import connected
     from prefect_wfexec.operations.decide import append_decision, decision_request
-    from prefect_wfexec.operations.nudge import nudge
     from prefect_wfexec.views.find import find_run, read_journal
 
     async with connected() as client:

@@ -57,6 +57,7 @@ def validated(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState
         is_protected=bool(data.get("is_protected")),
         policy=None if policy is None else dict(policy),
         policies={str(name): dict(one) for name, one in dict(data.get("policies") or {}).items()},
+        lock=str(data.get("lock") or ""),
     )
     return replace(state, validation=validation)
 
@@ -112,7 +113,7 @@ def closed(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
     segments = state.segments
     if segments and segments[-1][1] is None:
         segments = (*segments[:-1], (segments[-1][0], fact.time))
-    return replace(state, closed=closed, segments=segments)
+    return replace(state, closed=closed, lock=None, segments=segments)
 
 
 def reset(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
@@ -134,8 +135,9 @@ def reset(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
     for request in heeded:
         again = without_request(again, request)
     if data.get("what") == "cancel":
-        return replace(again, closed=None, cancel=state.requests[str(data["request"])])
-    return replace(again, opened=_opened_anew(state.opened, fact), validation=None, closed=None, cancel=None)
+        return replace(again, lock=None, closed=None, cancel=state.requests[str(data["request"])])
+    opened = _opened_anew(state.opened, fact)
+    return replace(again, opened=opened, validation=None, lock=None, closed=None, cancel=None)
 
 
 def _opened_anew(opened: Opened | None, fact: Fact) -> Opened | None:

@@ -112,10 +112,11 @@ async def run_changing(context: StepContext, session: Session, argv: list[str], 
     """Run a command that changes infrastructure; from its start on the step may not simply run again.
 
     Raises:
-        StepFailed: it did not succeed; never retryable.
+        StepFailed: it did not succeed; never retryable. Or the run has lost its lock, and nothing was changed.
         StepStopped: it was stopped; with how far it came.
     """
     before = state_file_time(session.folder)
+    await context.check_lock()
     try:
         finished = await session.run(argv)
     except (asyncio.CancelledError, StepStopped):

@@ -309,7 +309,6 @@ def test_wrong_inputs_are_2_and_start_nothing(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("concurrency: {key: tf/x}", "lock"),
         ("steps: [{id: a, run: 'true', matrix: {x: [1, 2]}}]", "matrix"),
         ("phases: {build: [{id: a, run: 'true'}]}", "phases"),
     ],

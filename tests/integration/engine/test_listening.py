@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from prefect.client.orchestration import PrefectClient, get_client
 
 from prefect_wfexec.engine.listening import Listener
-from prefect_wfexec.operations.nudge import hint
+from prefect_wfexec.engine.nudge import hint
 
 DEADLINE_SECONDS = 240
 

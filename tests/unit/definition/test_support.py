@@ -13,7 +13,6 @@ def found(language: Language, text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("concurrency: {key: k}\nsteps: [{id: a, run: x}]", "lock"),
         ("phases: {build: [{id: a, run: x}]}", "phases"),
         ("steps: [{id: a, run: x, matrix: {r: [1]}}]", "matrix"),
         ("steps: [{id: a, uses: deploy.later}]", "deploy.later"),
@@ -33,6 +32,7 @@ def test_environments_of_a_deploy_step(language: Language) -> None:
     "text",
     [
         "steps: [{id: a, run: x}]",
+        "concurrency: {key: k, on_conflict: cancel_running}\nsteps: [{id: a, run: x}]",
         "triggers: [{id: t, type: manual}]\nsteps: [{id: a, run: x}]",
         "steps: [{id: a, uses: approval, with: {message: m, subject: s, expires: 4h, quorum: 1, approvers: []}}]",
         "steps: [{id: a, run: x, on_failure: ask}]",

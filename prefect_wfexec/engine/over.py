@@ -1,0 +1,94 @@
+"""Whether another run is over for good, so that what it held may be had by others."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import httpx
+
+from prefect_wfexec.engine import fencing
+from prefect_wfexec.engine.commands import Commands
+from prefect_wfexec.engine.host import host_id, is_alive
+from prefect_wfexec.journal.facts import Fact, Kind
+from prefect_wfexec.journal.journal import Journal
+from prefect_wfexec.journal.keys import Keys
+from prefect_wfexec.journal.state import ExecutionState
+from prefect_wfexec.runtime.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+
+WHY_FENCED = "the run has ended, as Prefect has it: no process goes on with it"
+
+
+class Judge:
+    """Judges runs by what Prefect and their journals say.
+
+    A run is over when its journal is closed. Where no engine could close it, it is over when Prefect shows it as ended
+    and nothing that its engines had started goes on: it is entered first, so that none of them starts anything more.
+
+    Args:
+        client: A Prefect client that stays open.
+        keys: The key of the runs' journals.
+        home: Prefect's home, where engines of this machine leave traces of their commands.
+    """
+
+    def __init__(self, client: "PrefectClient", keys: Keys, home: Path) -> None:
+        self._client = client
+        self.keys = keys
+        self._home = home
+
+    async def is_over(self, run: str) -> bool:
+        """Whether nothing of this run goes on or comes back by itself. What can't be known is not over.
+
+        Raises:
+            JournalError: its journal can't be trusted.
+            Unreachable: Prefect's API did not answer.
+        """
+        from prefect.exceptions import PrefectException
+
+        try:
+            flow_run = await self._client.read_flow_run(UUID(run))
+        except (httpx.HTTPError, PrefectException):
+            return False
+        journal = Journal(self._client, flow_run.id, self.keys)
+        await journal.catch_up()
+        if journal.state.closed is not None:
+            return True
+        is_final = flow_run.state is not None and flow_run.state.is_final()
+        if not is_final or journal.is_foreign or _may_live_here(journal.state):
+            return False
+        watched_since = await _fence_off(journal)
+        return watched_since is not None and self._are_claims_dead(journal, watched_since)
+
+    def _are_claims_dead(self, journal: Journal, watched_since: datetime) -> bool:
+        traces = self._home / "wfexec" / "runs" / str(journal.run_id)
+        commands = Commands(Supervisor(), traces, lambda: ())
+        return fencing.are_claims_dead(journal.state, "", commands, watched_since)
+
+
+def _may_live_here(state: ExecutionState) -> bool:
+    """Whether an engine of the run runs on this machine: Prefect may take one for dead that is not."""
+    engines = (engine for engine in state.engines if engine.host == host_id() and not engine.left)
+    return any(is_alive(engine.pid, engine.pid_started) for engine in engines)
+
+
+async def _fence_off(journal: Journal) -> datetime | None:
+    """Enter the run from this machine, once, and leave it at once; since when it is so. None when it goes on.
+
+    Its clock is this machine's, so that the time since can be told.
+    """
+    engine = fencing.new_engine_id()
+
+    def decide(state: ExecutionState) -> list[Fact]:
+        newest = state.engine
+        if state.closed or newest is None or (newest.left and newest.host == host_id()):
+            return []
+        leaving = Fact(Kind.SUPERSEDED, {"engine": engine, "text": WHY_FENCED})
+        return [fencing.entering(engine), leaving]
+
+    await journal.append(decide)
+    if journal.state.closed is not None or journal.state.engine is None:
+        return None
+    return journal.state.engine.at

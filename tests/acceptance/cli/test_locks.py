@@ -1,0 +1,294 @@
+"""Locks: runs with the same key go one after the other, whatever becomes of the one in front."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.processes import is_alive, wait_until
+from tests.support.server import PrefectServer
+from tests.support.wfexec import Going, Wfexec, children_of, user_environment
+
+ENTER = Path(__file__).parents[2] / "support" / "enter.py"
+DEFINITION = """
+    version: 1
+    name: locked
+    inputs: {name: {type: string}, lock: {type: string, default: network}}
+    concurrency: {key: "tf/${{ inputs.lock }}", on_conflict: %s}
+    steps:
+      - id: work
+        env: {NAME: "${{ inputs.name }}"}
+        run: |
+          echo "start $NAME" >> lines
+          until test -e "go-$NAME"; do sleep 0.05; done
+          echo "end $NAME" >> lines
+      - {id: sweep, when: cancelled, env: {NAME: "${{ inputs.name }}"}, run: 'echo "sweep $NAME" >> lines'}
+"""
+GATED = """
+    version: 1
+    name: gated
+    concurrency: {key: tf/network}
+    steps:
+      - {id: ask, uses: approval}
+      - {id: work, run: echo "work gated" >> lines}
+"""
+
+
+class Story:
+    """Runs of one definition in a folder of their own, each of which works until it is let go."""
+
+    def __init__(self, wfexec: Wfexec) -> None:
+        self.wfexec = wfexec
+        self.folder = wfexec.folder
+        for mode in ("queue", "cancel_new", "cancel_running"):
+            wfexec.write(f"{mode}.yaml", DEFINITION % mode)
+        wfexec.write("gated.yaml", GATED)
+
+    def start(self, name: str, mode: str = "queue", *more: str) -> Going:
+        return self.wfexec.start("run", f"{mode}.yaml", "-i", f"name={name}", *more)
+
+    def let_go(self, name: str) -> None:
+        (self.folder / f"go-{name}").touch()
+
+    @property
+    def lines(self) -> list[str]:
+        path = self.folder / "lines"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def until_line(self, line: str) -> None:
+        wait_until(lambda: line in self.lines, f"'{line}'")
+
+    def locks(self) -> list[dict[str, Any]]:
+        found = self.wfexec.json("locks")
+        assert isinstance(found, list)
+        return [lock for lock in found if lock["key"] == "tf/network"]
+
+    def until_queued(self, *runs: str) -> None:
+        """Until exactly these runs wait, in this order."""
+        wait_until(lambda: [lock["queue"] for lock in self.locks()] == [list(runs)], f"the queue {runs}")
+
+    def until_waiting(self, going: Going, holder: Going) -> None:
+        going.until(f"waits for lock 'tf/network', held by {holder.run} since 2")
+
+    def enter(self, mode: str, run: str) -> str:
+        """Bring a run to its end in a second process, as a worker or a retry does; the state it ends in."""
+        command = [sys.executable, str(ENTER), str(self.folder / f"{mode}.yaml"), run]
+        done = subprocess.run(command, env=self.wfexec.environment, capture_output=True, text=True, timeout=240)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.split()[-1]
+
+
+@pytest.fixture
+def story(server: PrefectServer, tmp_path: Path) -> Iterator[Story]:
+    runner = Wfexec(user_environment(server.environment, "jane"), tmp_path)
+    yield Story(runner)
+    runner.stop_all()
+    for lock in runner.json("locks"):
+        runner("locks", "--release", lock["key"], "--reason", "the test is over")
+
+
+def check_one_after_the_other(lines: list[str], *names: str) -> None:
+    """Each run worked alone, in this order, and once."""
+    assert lines == [f"{word} {name}" for name in names for word in ("start", "end")]
+
+
+def test_three_runs_go_one_after_the_other_in_their_order(story: Story) -> None:
+    assert story.locks() == []
+    first = story.start("a")
+    story.until_line("start a")
+    second = story.start("b")
+    story.until_waiting(second, first)
+    third = story.start("c")
+    story.until_queued(second.run, third.run)
+    (lock,) = story.locks()
+    assert lock["holder"] == first.run and lock["number"] >= 1 and lock["since"].startswith("2")
+    table = story.wfexec("locks").out
+    assert "tf/network" in table and first.run in table and f"{second.run}, {third.run}" in table
+    shown = story.wfexec.json("show", third.run)
+    assert shown["status"] == "Pending"
+    assert f"waits for lock 'tf/network', held by {first.run} since" in shown["reason"]
+    assert "1 more comes first" in shown["reason"]
+    assert f"held by {first.run}" in story.wfexec("show", second.run).out
+    listed = {row["name"]: row["status"] for row in story.wfexec.json("history", "--limit", "3")}
+    assert listed == {first.run: "Running", second.run: "Pending", third.run: "Pending"}
+    for name in "cba":
+        story.let_go(name)
+    assert [going.end().code for going in (first, second, third)] == [0, 0, 0]
+    check_one_after_the_other(story.lines, "a", "b", "c")
+    assert story.locks() == []
+
+
+def test_another_key_is_another_lock(story: Story) -> None:
+    first, second = story.start("a"), story.start("b", "queue", "-i", "lock=other")
+    story.until_line("start a")
+    story.until_line("start b")
+    story.let_go("a")
+    story.let_go("b")
+    assert (first.end().code, second.end().code) == (0, 0)
+
+
+def test_a_lock_is_held_while_its_run_waits_at_an_approval(story: Story) -> None:
+    gated = story.wfexec.start("run", "gated.yaml")
+    gated.until("wfexec approve")
+    second = story.start("b")
+    story.let_go("b")
+    story.until_waiting(second, gated)
+    assert story.lines == []
+    assert story.wfexec("approve", gated.run).code == 0
+    assert gated.end().code == 0 and second.end().code == 0
+    assert story.lines == ["work gated", "start b", "end b"]
+
+
+def test_a_run_that_waits_can_be_cancelled_and_runs_nothing(story: Story) -> None:
+    first = story.start("a")
+    story.until_line("start a")
+    second, third = story.start("b"), story.start("c")
+    story.until_waiting(second, first)
+    story.until_waiting(third, first)
+    second.signal(signal.SIGINT)
+    assert second.end().code == 4
+    shown = story.wfexec.json("show", second.run)
+    assert shown["status"] == "Terminated"
+    assert [step["status"] for step in shown["steps"]] == ["Cancelled", "Cancelled"]
+    story.let_go("a")
+    story.let_go("c")
+    assert first.end().code == 0 and third.end().code == 0
+    check_one_after_the_other(story.lines, "a", "c")
+
+
+def test_cancel_new_ends_the_newcomer(story: Story) -> None:
+    first = story.start("a", "cancel_new")
+    story.until_line("start a")
+    second = story.start("b", "cancel_new")
+    assert second.end().code == 4
+    shown = story.wfexec.json("show", second.run)
+    assert shown["status"] == "Terminated"
+    assert f"lock 'tf/network' is held by {first.run}" in shown["reason"]
+    (lock,) = story.locks()
+    assert (lock["holder"], lock["queue"]) == (first.run, [])
+    story.let_go("a")
+    assert first.end().code == 0
+    story.let_go("c")
+    assert story.start("c", "cancel_new").end().code == 0
+    check_one_after_the_other(story.lines, "a", "c")
+
+
+def test_cancel_running_stops_the_holder_and_waits_for_its_end(story: Story) -> None:
+    first = story.start("a")
+    story.until_line("start a")
+    story.let_go("b")
+    second = story.start("b", "cancel_running")
+    assert first.end().code == 4
+    assert second.end().code == 0
+    assert story.lines == ["start a", "sweep a", "start b", "end b"]
+    reason = story.wfexec.json("show", first.run)["reason"]
+    assert f"run {second.run} wants its lock" in reason
+
+
+def test_a_killed_holder_keeps_its_lock_until_it_is_brought_to_an_end(story: Story) -> None:
+    first = story.start("a")
+    story.until_line("start a")
+    children = children_of(first.process.pid)
+    second = story.start("b")
+    story.until_waiting(second, first)
+    os.kill(first.process.pid, signal.SIGKILL)
+    first.end()
+    wait_until(lambda: not any(is_alive(pid) for pid in children), "the end of what the dead run had started")
+    assert story.wfexec.json("reconcile") == []
+    assert [lock["holder"] for lock in story.locks()] == [first.run]
+    assert second.process.poll() is None and story.lines == ["start a"]
+    story.let_go("b")
+    assert story.enter("queue", first.run) == "Error"
+    assert second.end().code == 0
+    assert story.lines == ["start a", "start b", "end b"]
+
+
+def test_a_killed_holder_that_prefect_shows_as_ended_is_succeeded(story: Story) -> None:
+    first = story.start("a")
+    story.until_line("start a")
+    second = story.start("b")
+    story.until_waiting(second, first)
+    story.let_go("b")
+    os.kill(first.process.pid, signal.SIGKILL)
+    first.end()
+    set_state(story, first.run, "CRASHED")
+    assert second.end().code == 0
+    assert story.lines == ["start a", "start b", "end b"]
+    facts = [fact for entry in story.wfexec.json("audit", first.run)["entries"] for fact in entry["facts"]]
+    assert "did not give it back" in facts[-1]["data"]["reason"]
+
+
+def test_a_living_holder_that_prefect_shows_as_ended_keeps_its_lock(story: Story) -> None:
+    first = story.start("a")
+    story.until_line("start a")
+    set_state(story, first.run, "CRASHED")
+    second = story.start("b")
+    story.until_waiting(second, first)
+    assert story.wfexec.json("reconcile") == []
+    story.let_go("a")
+    story.let_go("b")
+    first.end()
+    assert second.end().code == 0
+    check_one_after_the_other(story.lines, "a", "b")
+
+
+def test_reconcile_ends_the_locks_of_runs_that_are_over(story: Story) -> None:
+    first = story.start("a")
+    story.until_line("start a")
+    children = children_of(first.process.pid)
+    os.kill(first.process.pid, signal.SIGKILL)
+    first.end()
+    wait_until(lambda: not any(is_alive(pid) for pid in children), "the end of what the dead run had started")
+    set_state(story, first.run, "CRASHED")
+    (act,) = story.wfexec.json("reconcile")
+    assert act["run"] == first.run and "tf/network" in act["act"]
+    assert story.locks() == []
+
+
+def test_a_person_takes_a_lock_away_on_record(story: Story) -> None:
+    gated = story.wfexec.start("run", "gated.yaml")
+    gated.until("wfexec approve")
+    refused = story.wfexec("locks", "--release", "tf/network")
+    assert refused.code == 2 and "--reason" in refused.err
+    unknown = story.wfexec("locks", "--release", "tf/other", "--reason", "x")
+    assert unknown.code == 2 and "tf/other" in unknown.err
+    second = story.start("b")
+    story.until_waiting(second, gated)
+    story.let_go("b")
+    done = story.wfexec.json("locks", "--release", "tf/network", "--reason", "jim is on holiday")
+    assert done == {"key": "tf/network", "run": gated.run, "by": "jane", "reason": "jim is on holiday"}
+    assert second.end().code == 0
+    gated.until("lost lock 'tf/network': jim is on holiday")
+    facts = [fact for entry in story.wfexec.json("audit", gated.run)["entries"] for fact in entry["facts"]]
+    (lost,) = [fact for fact in facts if fact["kind"] == "lock_released"]
+    assert lost["actor"]["name"] == "jane"
+    story.wfexec("reject", gated.run, "--comment", "no")
+    assert gated.end().code == 3
+
+
+def set_state(story: Story, run: str, kind: str) -> None:
+    """Have Prefect show a run as ended, as a worker or an automation does."""
+    script = (
+        "import asyncio, sys\n"
+        "from prefect.client.orchestration import get_client\n"
+        "from prefect.states import State, StateType\n"
+        "async def main():\n"
+        "    async with get_client() as client:\n"
+        "        await client.set_flow_run_state(sys.argv[1], State(type=StateType[sys.argv[2]]), force=True)\n"
+        "asyncio.run(main())\n"
+    )
+    identity = story.wfexec.json("show", run)["id"]
+    command = [sys.executable, "-c", script, identity, kind]
+    subprocess.run(command, env=story.wfexec.environment, check=True, timeout=120)
+
+
+def journal_kinds(story: Story, run: str) -> list[str]:
+    document = story.wfexec.json("audit", run)
+    assert document["verified"], json.dumps(document["faults"])
+    return [fact["kind"] for entry in document["entries"] for fact in entry["facts"]]
