@@ -54,6 +54,8 @@ class Decider:
         """
         if state.cancel is not None:
             return self._after_cancel(state, now)
+        if state.lacks_lock:
+            return []
         facts: list[Fact] = []
         queue = deque(self._candidates(state, changed))
         while queue:

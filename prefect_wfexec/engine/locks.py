@@ -13,7 +13,7 @@ from prefect_wfexec.definition.model import Concurrency
 from prefect_wfexec.engine import fencing
 from prefect_wfexec.engine.nudge import nudge
 from prefect_wfexec.engine.over import Judge
-from prefect_wfexec.errors import StepFailed, WfexecError, one_line
+from prefect_wfexec.errors import JournalError, StepFailed, WfexecError, one_line
 from prefect_wfexec.journal.anchors import LockJournal, open_anchor
 from prefect_wfexec.journal.facts import ENGINE, Actor, Fact, Kind
 from prefect_wfexec.journal.journal import Journal
@@ -210,7 +210,7 @@ async def end_ticket(
     choose: Callable[[LockState], Ticket | None],
     reason: str,
     *,
-    number: int = 0,
+    number: int | None = None,
     by: Actor = ENGINE,
 ) -> bool:
     """End the ticket that `choose` finds; whether there was one. See `give_back`."""
@@ -269,9 +269,12 @@ async def request_stop(client: "PrefectClient", keys: Keys, run: str, reason: st
 
 
 async def _other_journal(client: "PrefectClient", keys: Keys, run: str) -> Journal | None:
-    """The journal of another run, read; None when it is not there, or another key's."""
+    """The journal of another run, read; None when it is not there, can't be trusted, or is another key's."""
     journal = Journal(client, UUID(run), keys)
-    await journal.catch_up()
+    try:
+        await journal.catch_up()
+    except JournalError:
+        return None
     return journal if journal.entries and not journal.is_foreign else None
 
 

@@ -10,6 +10,7 @@ import httpx
 from prefect_wfexec.engine import fencing
 from prefect_wfexec.engine.commands import Commands
 from prefect_wfexec.engine.host import host_id, is_alive
+from prefect_wfexec.errors import JournalError
 from prefect_wfexec.journal.facts import Fact, Kind
 from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.journal.keys import Keys
@@ -38,29 +39,38 @@ class Judge:
         self._client = client
         self.keys = keys
         self._home = home
+        self._journal: Journal | None = None
 
     async def is_over(self, run: str) -> bool:
         """Whether nothing of this run goes on or comes back by itself. What can't be known is not over.
 
         Raises:
-            JournalError: its journal can't be trusted.
             Unreachable: Prefect's API did not answer.
         """
         from prefect.exceptions import PrefectException
 
         try:
-            flow_run = await self._client.read_flow_run(UUID(run))
-        except (httpx.HTTPError, PrefectException):
+            return await self._is_over(UUID(run))
+        except (httpx.HTTPError, PrefectException, JournalError, ValueError):
             return False
-        journal = Journal(self._client, flow_run.id, self.keys)
-        await journal.catch_up()
+
+    async def _is_over(self, run: UUID) -> bool:
+        journal = await self._read(run)
         if journal.state.closed is not None:
             return True
-        is_final = flow_run.state is not None and flow_run.state.is_final()
-        if not is_final or journal.is_foreign or _may_live_here(journal.state):
+        # The journal was read first: an engine that enters after that is seen when the run is fenced off.
+        shown = (await self._client.read_flow_run(run)).state
+        if shown is None or not shown.is_final() or journal.is_foreign or _may_live_here(journal.state):
             return False
         watched_since = await _fence_off(journal)
         return watched_since is not None and self._are_claims_dead(journal, watched_since)
+
+    async def _read(self, run: UUID) -> Journal:
+        """The run's journal, kept from one look to the next."""
+        if self._journal is None or self._journal.run_id != run:
+            self._journal = Journal(self._client, run, self.keys)
+        await self._journal.catch_up()
+        return self._journal
 
     def _are_claims_dead(self, journal: Journal, watched_since: datetime) -> bool:
         traces = self._home / "wfexec" / "runs" / str(journal.run_id)
@@ -79,16 +89,15 @@ async def _fence_off(journal: Journal) -> datetime | None:
 
     Its clock is this machine's, so that the time since can be told.
     """
-    engine = fencing.new_engine_id()
+    known, fence = journal.state.engine, fencing.new_engine_id()
+    if known is None or (known.left and known.host == host_id()):
+        return known.at if known is not None else None
 
     def decide(state: ExecutionState) -> list[Fact]:
-        newest = state.engine
-        if state.closed or newest is None or (newest.left and newest.host == host_id()):
+        if state.closed or state.engine is None or state.engine.id != known.id:
             return []
-        leaving = Fact(Kind.SUPERSEDED, {"engine": engine, "text": WHY_FENCED})
-        return [fencing.entering(engine), leaving]
+        return [fencing.entering(fence), Fact(Kind.SUPERSEDED, {"engine": fence, "text": WHY_FENCED})]
 
     await journal.append(decide)
-    if journal.state.closed is not None or journal.state.engine is None:
-        return None
-    return journal.state.engine.at
+    newest = journal.state.engine
+    return newest.at if newest is not None and newest.id == fence else None

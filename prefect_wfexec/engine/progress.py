@@ -39,7 +39,7 @@ def lock_words(state: ExecutionState) -> str:
     if lock is None or state.closed is not None or lock.status == "held":
         return ""
     if lock.status == "lost":
-        return f"lost lock '{lock.key}': {lock.reason}"
+        return f"lost lock '{lock.key}': {' '.join(strip_ansi(lock.reason).split())}"
     since = f" since {lock.since.isoformat(timespec='seconds')}".replace("+00:00", "Z") if lock.since else ""
     held = f"held by {lock.holder}{since}" if lock.holder else "which is free and not for this run yet"
     others = lock.ahead - 1 if lock.holder else 0

@@ -122,6 +122,8 @@ def lock_key(concurrency: Concurrency, scope: dict[str, JSON]) -> str:
         key = str(key)
     if not isinstance(key, str) or not key.strip():
         raise NotDeployable(f"the lock's key is {key!r}, not a name", hint="make it text that says what is locked")
+    if not key.isprintable():
+        raise NotDeployable(f"the lock's key is {key!r}, which has characters that can't be shown")
     if len(key) > LONGEST_LOCK_KEY:
         raise NotDeployable(f"the lock's key has {len(key)} characters, more than {LONGEST_LOCK_KEY}")
     return key.strip()

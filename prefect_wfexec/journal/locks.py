@@ -142,22 +142,24 @@ def ask(state: LockState, key: str, run: str, name: str, *, may_wait: bool) -> l
     return [request] if state.tickets else [request, _acquired(request.id, run, name)]
 
 
-def give_back(state: LockState, ticket: Ticket, reason: str, *, number: int = 0, by: Actor = ENGINE) -> list[Fact]:
+def give_back(
+    state: LockState, ticket: Ticket, reason: str, *, number: int | None = None, by: Actor = ENGINE
+) -> list[Fact]:
     """The fact that ends a ticket; none when it has ended.
 
     Args:
         state: The lock.
         ticket: The ticket.
         reason: Why.
-        number: For a holder's ticket, the number it must still have: it may have come back to life.
+        number: The number it must still have, 0 for one that waits: the run may have come back to life. None: any.
         by: Who says so.
     """
     current = state.ticket_of(ticket.run)
     held = state.holder.number if state.holder is not None and state.holder.ticket == ticket else 0
-    if current is None or current.id != ticket.id or (number and held != number):
+    if current is None or current.id != ticket.id or number not in {None, held}:
         return []
-    data = {"ticket": ticket.id, "run": ticket.run, "name": ticket.name, "reason": reason}
-    return [Fact(Kind.LOCK_RELEASED, data | ({"number": held} if held else {}), actor=by)]
+    data = {"ticket": ticket.id, "run": ticket.run, "name": ticket.name, "number": held, "reason": reason}
+    return [Fact(Kind.LOCK_RELEASED, data, actor=by)]
 
 
 def _acquired(ticket: str, run: str, name: str) -> Fact:

@@ -20,7 +20,11 @@ async def load_locks(client: "PrefectClient") -> list[dict[str, Any]]:
 
 
 async def read_locks(client: "PrefectClient", key: str | None = None) -> AsyncIterator[LockJournal]:
-    """Every lock there ever was, or the one of a key, as its journal says; one that can't be trusted is left out."""
+    """Every lock there ever was, as its journal says, but for those that can't be trusted; or the one of a key.
+
+    Raises:
+        JournalError: the one that was asked for can't be trusted.
+    """
     keys = await find_keys(client)
     for anchor in await anchors(client, key):
         lock = LockJournal(client, anchor.id, keys)
@@ -28,6 +32,8 @@ async def read_locks(client: "PrefectClient", key: str | None = None) -> AsyncIt
             await lock.catch_up()
         except JournalError:
             if keys_from_environment() is not None:
+                if key is not None:
+                    raise
                 continue
             # The engines have a key of their own, and this process only the one in Prefect's database.
             lock = LockJournal(client, anchor.id, None)

@@ -1,7 +1,7 @@
 """Locks: runs with the same key go one after the other, whatever becomes of the one in front."""
 
-import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,6 +38,42 @@ GATED = """
       - {id: ask, uses: approval}
       - {id: work, run: echo "work gated" >> lines}
 """
+FAILING = """
+    version: 1
+    name: failing
+    concurrency: {key: tf/network}
+    steps:
+      - {id: work, run: "if test -e mended; then echo mended >> lines; else echo failing >> lines; exit 1; fi"}
+"""
+APPLYING = """
+    version: 1
+    name: applying
+    concurrency: {key: tf/network}
+    steps:
+      - {id: plan, uses: terraform.plan, with: {dir: infra}}
+      - {id: ask, uses: approval}
+      - {id: apply, uses: terraform.apply, with: {plan: "${{ steps.plan.outputs.plan }}"}, retry: {attempts: 3}}
+      - {id: destroy, uses: terraform.destroy, with: {dir: infra}, when: always, needs: [ask], retry: {attempts: 3}}
+"""
+PLANNING = """
+    version: 1
+    name: planning
+    inputs: {wait: {type: string}}
+    steps:
+      - {id: plan, uses: terraform.plan, with: {dir: infra, lock_timeout: "${{ inputs.wait }}"}}
+"""
+SLOW = """
+    resource "terraform_data" "slow" {
+      provisioner "local-exec" { command = "touch begun; until test -e go; do sleep 0.05; done" }
+    }
+"""
+TERRAFORM = shutil.which("terraform")
+
+
+def terraform_environment() -> dict[str, str]:
+    """What a person's terraform runs with."""
+    changes = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
+    return {key: value for key, value in os.environ.items() if key != "TF_CLI_CONFIG_FILE"} | changes
 
 
 class Story:
@@ -46,6 +82,7 @@ class Story:
     def __init__(self, wfexec: Wfexec) -> None:
         self.wfexec = wfexec
         self.folder = wfexec.folder
+        self.processes: list[subprocess.Popen[str]] = []
         for mode in ("queue", "cancel_new", "cancel_running"):
             wfexec.write(f"{mode}.yaml", DEFINITION % mode)
         wfexec.write("gated.yaml", GATED)
@@ -76,19 +113,30 @@ class Story:
     def until_waiting(self, going: Going, holder: Going) -> None:
         going.until(f"waits for lock 'tf/network', held by {holder.run} since 2")
 
-    def enter(self, mode: str, run: str) -> str:
-        """Bring a run to its end in a second process, as a worker or a retry does; the state it ends in."""
-        command = [sys.executable, str(ENTER), str(self.folder / f"{mode}.yaml"), run]
-        done = subprocess.run(command, env=self.wfexec.environment, capture_output=True, text=True, timeout=240)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.split()[-1]
+    def entering(self, name: str, run: str) -> "subprocess.Popen[str]":
+        """A second process that goes on with a run, as a worker or a retry does; it prints the state it ends in."""
+        command = [sys.executable, str(ENTER), str(self.folder / f"{name}.yaml"), run]
+        process = subprocess.Popen(command, env=self.wfexec.environment, stdout=subprocess.PIPE, text=True)
+        self.processes.append(process)
+        return process
+
+    def enter(self, name: str, run: str) -> str:
+        """Bring a run to its end in a second process; the state it ends in."""
+        return self.entering(name, run).communicate(timeout=240)[0].split()[-1]
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+        self.wfexec.stop_all()
 
 
 @pytest.fixture
 def story(server: PrefectServer, tmp_path: Path) -> Iterator[Story]:
     runner = Wfexec(user_environment(server.environment, "jane"), tmp_path)
-    yield Story(runner)
-    runner.stop_all()
+    story = Story(runner)
+    yield story
+    story.stop()
     for lock in runner.json("locks"):
         runner("locks", "--release", lock["key"], "--reason", "the test is over")
 
@@ -238,6 +286,25 @@ def test_a_living_holder_that_prefect_shows_as_ended_keeps_its_lock(story: Story
     check_one_after_the_other(story.lines, "a", "b")
 
 
+def test_a_killed_run_in_the_queue_is_passed_over(story: Story) -> None:
+    first = story.start("a")
+    story.until_line("start a")
+    second = story.start("b")
+    story.until_waiting(second, first)
+    third = story.start("c")
+    story.until_queued(second.run, third.run)
+    os.kill(second.process.pid, signal.SIGKILL)
+    second.end()
+    story.let_go("a")
+    story.let_go("c")
+    assert first.end().code == 0
+    story.until_queued(second.run, third.run)
+    assert third.process.poll() is None, "nobody has shown yet that the second run is over"
+    set_state(story, second.run, "CRASHED")
+    assert third.end().code == 0
+    check_one_after_the_other(story.lines, "a", "c")
+
+
 def test_reconcile_ends_the_locks_of_runs_that_are_over(story: Story) -> None:
     first = story.start("a")
     story.until_line("start a")
@@ -268,27 +335,117 @@ def test_a_person_takes_a_lock_away_on_record(story: Story) -> None:
     facts = [fact for entry in story.wfexec.json("audit", gated.run)["entries"] for fact in entry["facts"]]
     (lost,) = [fact for fact in facts if fact["kind"] == "lock_released"]
     assert lost["actor"]["name"] == "jane"
+    audit = story.wfexec.json("audit", "lock tf/network")
+    assert audit["verified"]
+    said = [fact for entry in audit["entries"] for fact in entry["facts"] if fact["actor"]["name"] == "jane"]
+    assert said[-1]["data"]["reason"] == "jim is on holiday" and said[-1]["data"]["run"] in gated_id(story, gated)
     story.wfexec("reject", gated.run, "--comment", "no")
     assert gated.end().code == 3
 
 
-def set_state(story: Story, run: str, kind: str) -> None:
-    """Have Prefect show a run as ended, as a worker or an automation does."""
+def test_another_process_goes_on_with_a_run_and_its_lock(story: Story) -> None:
+    gated = story.wfexec.start("run", "gated.yaml")
+    gated.until("wfexec approve")
+    second = story.start("b")
+    story.until_waiting(second, gated)
+    story.let_go("b")
+    os.kill(gated.process.pid, signal.SIGKILL)
+    gated.end()
+    (before,) = story.locks()
+    entered = story.entering("gated", gated.run)
+    wait_until(lambda: story.locks()[0]["number"] > before["number"], "the lock in the hands of the second process")
+    (after,) = story.locks()
+    assert (after["holder"], after["since"], after["queue"]) == (gated.run, before["since"], [second.run])
+    assert story.wfexec("approve", gated.run).code == 0
+    assert entered.communicate(timeout=240)[0].split()[-1] == "Succeeded"
+    assert second.end().code == 0
+    assert story.lines == ["work gated", "start b", "end b"]
+
+
+def test_the_retry_of_a_run_that_has_ended_asks_again_and_queues(story: Story) -> None:
+    story.wfexec.write("failing.yaml", FAILING)
+    failed = story.wfexec("run", "failing.yaml")
+    assert failed.code == 1 and story.locks() == []
+    second = story.start("b")
+    story.until_line("start b")
+    set_state(story, failed.run, "SCHEDULED", "AwaitingRetry")
+    retried = story.entering("failing", failed.run)
+    story.until_queued(failed.run)
+    (story.folder / "mended").touch()
+    story.let_go("b")
+    assert second.end().code == 0
+    assert retried.communicate(timeout=240)[0].split()[-1] == "Succeeded"
+    assert story.lines == ["failing", "start b", "end b", "mended"]
+
+
+@pytest.mark.skipif(TERRAFORM is None, reason="needs terraform")
+def test_a_run_that_lost_its_lock_changes_nothing(story: Story) -> None:
+    story.wfexec.write("infra/main.tf", 'resource "terraform_data" "x" {\n  input = "one"\n}\n')
+    story.wfexec.write("applying.yaml", APPLYING)
+    going = story.wfexec.start("run", "applying.yaml")
+    going.until("wfexec approve")
+    assert story.wfexec("locks", "--release", "tf/network", "--reason", "jim is on holiday").code == 0
+    assert story.wfexec("approve", going.run).code == 0
+    assert going.end().code == 1
+    view = story.wfexec.json("show", going.run)
+    steps = {step["id"]: step for step in view["steps"]}
+    for name in ("apply", "destroy"):
+        assert steps[name]["status"] == "Failed" and steps[name]["attempt"] == 1
+        error = steps[name]["error"]
+        assert error["type"] == "lock_lost"
+        assert "lost the lock 'tf/network' (jim is on holiday)" in error["message"]
+    assert not (story.folder / "infra" / "terraform.tfstate").exists()
+
+
+@pytest.mark.skipif(TERRAFORM is None, reason="needs terraform")
+def test_a_state_locked_by_another_terraform_is_told_and_waited_for(story: Story) -> None:
+    story.wfexec.write("infra/main.tf", SLOW)
+    story.wfexec.write("planning.yaml", PLANNING)
+    infra = story.folder / "infra"
+    assert TERRAFORM is not None
+    subprocess.run([TERRAFORM, "init", "-input=false"], cwd=infra, env=terraform_environment(), check=True)
+    command = [TERRAFORM, "apply", "-auto-approve", "-input=false"]
+    applying = subprocess.Popen(command, cwd=infra, env=terraform_environment(), stdout=subprocess.DEVNULL)
+    try:
+        wait_until((infra / "begun").exists, "the apply of a person")
+        locked = story.wfexec.json("run", "planning.yaml", "-i", "wait=0s", code=1)
+        error = locked["steps"][0]["error"]
+        assert error["type"] == "state_locked"
+        who, since, operation = "the terraform state is locked by ", " since 2", "operation apply"
+        assert who in error["message"] and since in error["message"] and operation in error["message"]
+        assert "force-unlock" in error["message"] and "`lock_timeout`" in error["message"]
+        waiting = story.wfexec.start("run", "planning.yaml", "-i", "wait=100s")
+        waiting.until("$ terraform plan")
+        (infra / "go").touch()
+        assert waiting.end().code == 0
+        assert applying.wait(60) == 0, "nobody took its lock away"
+    finally:
+        applying.kill()
+        applying.wait()
+
+
+def gated_id(story: Story, gated: Going) -> str:
+    return str(story.wfexec.json("show", gated.run)["id"])
+
+
+def test_a_key_that_names_nothing_is_refused_before_the_first_step(story: Story) -> None:
+    refused = story.start("a", "queue", "-i", "lock=\a").end()
+    assert refused.code == 1 and story.lines == []
+    assert "validation: the lock's key is" in refused.out
+
+
+def set_state(story: Story, run: str, kind: str, name: str = "") -> None:
+    """Have Prefect show a run so, as a worker, an automation or a person does."""
     script = (
         "import asyncio, sys\n"
         "from prefect.client.orchestration import get_client\n"
         "from prefect.states import State, StateType\n"
         "async def main():\n"
         "    async with get_client() as client:\n"
-        "        await client.set_flow_run_state(sys.argv[1], State(type=StateType[sys.argv[2]]), force=True)\n"
+        "        state = State(type=StateType[sys.argv[2]], name=sys.argv[3] or None)\n"
+        "        await client.set_flow_run_state(sys.argv[1], state, force=True)\n"
         "asyncio.run(main())\n"
     )
     identity = story.wfexec.json("show", run)["id"]
-    command = [sys.executable, "-c", script, identity, kind]
+    command = [sys.executable, "-c", script, identity, kind, name]
     subprocess.run(command, env=story.wfexec.environment, check=True, timeout=120)
-
-
-def journal_kinds(story: Story, run: str) -> list[str]:
-    document = story.wfexec.json("audit", run)
-    assert document["verified"], json.dumps(document["faults"])
-    return [fact["kind"] for entry in document["entries"] for fact in entry["facts"]]

@@ -110,6 +110,15 @@ def test_what_was_judged_of_a_holder_does_not_hold_for_one_that_came_back(lock: 
     assert lock.runs == (None, [])
 
 
+def test_what_was_judged_of_one_that_waits_does_not_hold_once_it_has_the_lock(lock: Lock) -> None:
+    lock.ask("a")
+    lock.ask("b")
+    lock.leave("a")
+    lock.ask("b")
+    assert lock.leave("b", number=0) == []
+    assert lock.runs == ("b", [])
+
+
 def test_one_that_waits_may_leave(lock: Lock) -> None:
     for run in "abc":
         lock.ask(run)
@@ -216,7 +225,7 @@ def test_any_interleaving_of_runs(random: Random) -> None:
         else:
             others = [ticket for ticket in lock.state.tickets if ticket.run != run]
             if others:
-                number = random.choice([0, *believing.values()])
+                number = random.choice([None, 0, *believing.values()])
                 lock.append(give_back(lock.state, others[0], "it is over", number=number))
         holder = lock.state.holder
         if holder is not None and (before is None or before.ticket != holder.ticket):
