@@ -160,6 +160,7 @@ def test_what_can_be_done_at_the_end() -> None:
         ("logs", "apply"): "wfexec logs wfr_x --step apply",
         ("retry", ""): "wfexec retry wfr_x",
         ("retry_from", "apply"): "wfexec retry wfr_x --from apply",
+        ("cleanup", ""): "wfexec cancel wfr_x --cleanup",
     }
 
 

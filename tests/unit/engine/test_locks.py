@@ -6,7 +6,8 @@ import pytest
 
 from prefect_wfexec.definition.model import Concurrency
 from prefect_wfexec.engine.environment import NotDeployable
-from prefect_wfexec.engine.progress import lock_words, progress_markdown, run_status
+from prefect_wfexec.engine.progress import lock_words, run_status
+from prefect_wfexec.engine.progress_page import progress_markdown
 from prefect_wfexec.engine.validation import LONGEST_LOCK_KEY, lock_key
 from prefect_wfexec.journal.facts import Fact, Kind
 from prefect_wfexec.journal.state import ExecutionState
