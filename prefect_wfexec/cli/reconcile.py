@@ -10,40 +10,45 @@ from prefect_wfexec.errors import UsageError, WfexecError
 from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.operations.reconcile import Act
 from prefect_wfexec.operations.reconcile import reconcile as set_right
+from prefect_wfexec.operations.reconcile.liveness import Watch
 from prefect_wfexec.views.live import PassedOver
 
 WATCH_SECONDS = 30.0
+LOOK_SECONDS = 10.0
+"""How often a single call looks again at engines elsewhere that it has to watch before it can tell."""
 
 
 async def reconcile(arguments: argparse.Namespace) -> int:
     """Set runs right once, or until it is interrupted."""
     if arguments.watch and arguments.json:
         raise UsageError("--watch never ends, and --json prints one document", hint="use one of them")
-    told: set[PassedOver] = set()
+    watch, all_acts, told = Watch(), list[Act](), set[PassedOver]()
     async with reachable():
         while True:
-            acts, passed_over = await _once(may_fail=not arguments.watch)
-            for passed in passed_over:
-                if passed not in told:
-                    note(str(passed))
+            acts, passed_over = await _once(watch, may_fail=not arguments.watch)
+            for passed in set(passed_over) - told:
+                note(str(passed))
             told.update(passed_over)
-            if arguments.json:
-                say_json([act.as_json() for act in acts])
+            all_acts += acts
             for act in () if arguments.json else acts:
                 say(f"{act.run}: {act.act}, because {act.reason}")
-            if not arguments.watch:
-                if not acts and not passed_over:
-                    note("nothing had to be set right")
-                return DONE
-            await asyncio.sleep(WATCH_SECONDS)
+            if not (arguments.watch or watch.is_waiting):
+                break
+            await asyncio.sleep(WATCH_SECONDS if arguments.watch else LOOK_SECONDS)
+    if arguments.json:
+        say_json([act.as_json() for act in all_acts])
+    if not all_acts and not told:
+        note("nothing had to be set right")
+    return DONE
 
 
-async def _once(*, may_fail: bool) -> tuple[list[Act], list[PassedOver]]:
+async def _once(watch: Watch, *, may_fail: bool) -> tuple[list[Act], list[PassedOver]]:
     try:
         async with connected() as client:
-            return await set_right(client)
+            return await set_right(client, watch)
     except (WfexecError, httpx.HTTPError) as error:
         if may_fail:
             raise
+        watch.forget()
         note(f"tried again soon: {error}")
         return [], []

@@ -24,11 +24,12 @@ from prefect_wfexec.engine.cleanup.policy import read_rules
 from prefect_wfexec.engine.closing import cleanup_page, closing_fact, outputs_page, stored_run_outputs
 from prefect_wfexec.engine.context import RunContext
 from prefect_wfexec.engine.decide import whole_steps
-from prefect_wfexec.engine.flow_run import FlowRunPicture, final_state, page_of
+from prefect_wfexec.engine.flow_run import DURATION_LABEL, FlowRunPicture, final_state, page_of
 from prefect_wfexec.engine.lending import Lending
 from prefect_wfexec.engine.listening import Listener
 from prefect_wfexec.engine.notices.desk import NoticeDesk
 from prefect_wfexec.engine.notices.due import next_reminder
+from prefect_wfexec.engine.nudge import show_life
 from prefect_wfexec.engine.opening import Entered, enter_run
 from prefect_wfexec.engine.painter import Painter
 from prefect_wfexec.engine.retrying import PREFECT_USER, Retry, reset, wanted_retry
@@ -126,6 +127,7 @@ class Engine:
             await reset(self._journal, self._given, self.id, self._retry)
         await reopen(self._journal, self.id)
         if self._journal.state.closed is None:
+            alive = asyncio.create_task(show_life(self._client, self._flow_run.id, self.id), name="wfexec-alive")
             try:
                 await self._enter_and_run()
             except asyncio.CancelledError:
@@ -133,6 +135,7 @@ class Engine:
                 raise
             finally:
                 await self._leave()
+                alive.cancel()
         if self.handed_over is not None and self._journal.state.closed is None:
             raise fencing.HandedOver(f"run {self.handed_over.name} takes away what this one has made")
         return self._final_state()
@@ -348,7 +351,7 @@ class Engine:
         facts = await self._journal.append(lambda state: closing_fact(state, self.id, outline, shown, ref))
         self._tell(facts)
         labels = {
-            "wfexec.duration_seconds": round(self._journal.state.active_seconds(utc_now()), 3),
+            DURATION_LABEL: round(self._journal.state.active_seconds(utc_now()), 3),
             "wfexec.reports": 0,
         }
         self._painter.job(lambda: self._picture.label(labels))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 TAG = "wfexec"
+DURATION_LABEL = "wfexec.duration_seconds"
 CLEANUP_TAG = "wfexec-cleanup"
 """What a run is marked with that takes away what another has made: lists of runs leave it out."""
 _SUCCESS = range(200, 300)

@@ -9,6 +9,8 @@ from prefect_wfexec.engine.context import PARAMETER, read_context
 from prefect_wfexec.engine.engine import Engine
 from prefect_wfexec.engine.fencing import HandedOver
 from prefect_wfexec.engine.session import Session
+from prefect_wfexec.journal.journal import Journal
+from prefect_wfexec.journal.state import ExecutionState
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -67,15 +69,32 @@ async def execute_run(
         await execute_alone(client, cleanup, workflow, keys, session)
         return await engine.execute()
     if parent is not None:
-        await _end_parent(client, parent, flow_run, engine, keys)
+        await _end_parent(client, parent, flow_run, engine.state, keys)
     return state
 
 
 async def _end_parent(
-    client: "PrefectClient", parent: Parent, flow_run: "FlowRun", engine: Engine, keys: "Keys"
+    client: "PrefectClient", parent: Parent, flow_run: "FlowRun", state: ExecutionState, keys: "Keys"
 ) -> None:
-    await report_end(parent, flow_run, engine.state)
+    await report_end(parent, flow_run, state)
     await execute_alone(client, parent.flow_run, parent.workflow, keys, Session())
+
+
+async def finish_cleanup(client: "PrefectClient", flow_run: "FlowRun", workflow: Workflow, keys: "Keys") -> None:
+    """Bring the run to its end that a cleanup which has ended has cleaned up after.
+
+    Args:
+        client: A client that stays open.
+        flow_run: The cleanup.
+        workflow: The definition of the run it cleaned up after.
+        keys: The key of their journals.
+    """
+    context = read_context(str(flow_run.parameters.get(PARAMETER, "{}")), flow_run)
+    parent = await parent_of(client, flow_run, workflow, context, keys)
+    journal = Journal(client, flow_run.id, keys)
+    await journal.catch_up()
+    if parent is not None:
+        await _end_parent(client, parent, flow_run, journal.state, keys)
 
 
 async def execute_alone(

@@ -1,5 +1,7 @@
 """Telling a run that its journal grew: its engine, or Prefect, which then starts one."""
 
+import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 EVENT = "prefect-wfexec.journal.grew"
+ALIVE_EVENT = "prefect-wfexec.engine.alive"
+ALIVE_SECONDS = 30.0
 
 
 async def nudge(client: "PrefectClient", run_id: UUID) -> None:
@@ -44,8 +48,20 @@ async def hint(client: "PrefectClient", run_id: UUID) -> None:
     Raises:
         httpx.HTTPError: it could not be sent.
     """
+    await _send(client, run_id, EVENT, {})
+
+
+async def show_life(client: "PrefectClient", run_id: UUID, engine: str) -> None:
+    """Send now and then the event by which others know that an engine lives, until this is cancelled."""
+    while True:
+        await asyncio.sleep(ALIVE_SECONDS)
+        with contextlib.suppress(httpx.HTTPError):
+            await _send(client, run_id, ALIVE_EVENT, {"engine": engine})
+
+
+async def _send(client: "PrefectClient", run_id: UUID, name: str, payload: dict[str, str]) -> None:
     from prefect.events.schemas.events import Event, Resource
 
     resource = Resource({"prefect.resource.id": f"prefect.flow-run.{run_id}"})
-    event = Event(event=EVENT, resource=resource)
+    event = Event(event=name, resource=resource, payload=payload)
     await client._client.post("/events", json=[event.model_dump(mode="json")])

@@ -57,21 +57,30 @@ async def cancel(client: "PrefectClient", run: str, *, by: str, reason: str = ""
     return Cancelled(flow_run, await carry_out(client, flow_run, journal))
 
 
-async def carry_out(client: "PrefectClient", flow_run: "FlowRun", journal: Journal) -> Outcome:
-    """Have a run that was asked to stop do so: by its engine if it has one, by another, or here."""
+async def carry_out(
+    client: "PrefectClient", flow_run: "FlowRun", journal: Journal, *, is_lost: bool = False
+) -> Outcome:
+    """Have a run that was asked to stop do so: by its engine if it has one, by another, or here.
+
+    Args:
+        client: A client that stays open.
+        flow_run: The run.
+        journal: Its journal, with the request in it.
+        is_lost: Whether its engine is known to be gone.
+    """
     if journal.state.opened is None and _has_not_begun(flow_run):
         await _end_unbegun(client, flow_run, journal)
         return "ended"
-    if not _is_without_engine(flow_run, journal):
+    if not (is_lost or _is_without_engine(flow_run, journal)):
         await hint(client, flow_run.id)
         return "requested"
     outcome = await _ended_here(client, flow_run, journal)
     if outcome is None:
-        await _dispatch(client, flow_run)
+        await dispatch(client, flow_run)
     return outcome or "requested"
 
 
-async def _dispatch(client: "PrefectClient", flow_run: "FlowRun") -> None:
+async def dispatch(client: "PrefectClient", flow_run: "FlowRun") -> None:
     """Have a worker start a process for a run that none is left of."""
     from prefect.states import Scheduled
 
