@@ -1,7 +1,8 @@
 """Whether the process that runs a run is gone.
 
-After an outage of the server every run looks dead, and none is to be taken for it. An engine shows twice a minute that it lives. One on this machine is known by its process; one elsewhere counts as gone
-only once this process has watched for a while, the API answering all the time, and seen no sign of it.
+After an outage of the server every run looks dead, and none is to be taken for it. An engine shows twice a minute that
+it lives. One on this machine is known by its process; one elsewhere counts as gone only once this process has watched
+for a while, the API answering all the time, and seen no sign of it.
 """
 
 from datetime import UTC, datetime, timedelta
