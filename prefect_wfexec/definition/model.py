@@ -41,6 +41,8 @@ class Retry:
     delay_seconds: float = 0.0
     backoff: float = 1.0
     on: tuple[str, ...] = ()
+    takes_any: bool = False
+    """Whether also a failure is tried again that otherwise would not be: a cleanup takes away what is left."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,7 +183,8 @@ def _asks(ended: _Ended) -> bool:
 def _retry_at(ended: _Ended, tries: int) -> datetime | None:
     """When the step is tried again after so many tries; None when it is not."""
     finish, policy = ended.finish, ended.step.retry
-    if finish.status is not StepStatus.FAILED or not finish.retryable or tries >= policy.attempts:
+    may_be = finish.retryable or policy.takes_any
+    if finish.status is not StepStatus.FAILED or not may_be or tries >= policy.attempts:
         return None
     if policy.on and (finish.fault or {}).get("type") not in policy.on:
         return None

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from prefect_wfexec.blocks import ApprovalPolicy, Mailer, SlackBot, TargetEnvironment
-from prefect_wfexec.definition.loader import load_definition
+from prefect_wfexec.blocks import ApprovalPolicy, CleanupPolicy, Mailer, SlackBot, TargetEnvironment
+from prefect_wfexec.definition.loader import load_definition, load_text
 from prefect_wfexec.engine.approvals.protection import unguarded
 from prefect_wfexec.engine.approvals.rules import rules_of
+from prefect_wfexec.engine.cleanup.policy import read_rules as read_cleanup_rules
 from prefect_wfexec.engine.environment import read_environment
 from prefect_wfexec.engine.notices.senders import MAILER_SLUG, MAILER_TYPE_NAME, MailAccess
 from prefect_wfexec.engine.outline import Outline
@@ -45,6 +46,7 @@ async def no_blocks_afterwards(api: PrefectServer) -> AsyncIterator[None]:
         (Mailer, ["mail"]),
         (TargetEnvironment, ["staging", "production"]),
         (ApprovalPolicy, ["production"]),
+        (CleanupPolicy, ["sandboxes"]),
     ):
         for name in names:
             with contextlib.suppress(ValueError):  # it was not saved
@@ -145,3 +147,15 @@ def test_what_is_missing_or_wrong_is_named_and_nothing_is_saved(
     assert ended.stderr.strip().startswith(words)
     assert "saved" not in ended.stdout
     assert "horse" not in ended.stderr
+
+
+@pytest.mark.usefixtures("no_blocks_afterwards")
+async def test_a_cleanup_policy_is_saved_and_found(api: PrefectServer) -> None:
+    workflow = load_text("version: 1\nname: x\ncleanup: {policy: sandboxes}\nsteps: [{id: a, run: x}]", None, catalog())
+    missing = await read_cleanup_rules(workflow)
+    assert missing.needs_approval and "sandboxes" in missing.problem
+    assert run_script("cleanup_policy.py", api, CLEANUP_APPROVAL="perhaps").returncode != 0
+    ended = run_script("cleanup_policy.py", api)
+    assert ended.returncode == 0, ended.stderr
+    found = await read_cleanup_rules(workflow)
+    assert (found.on_cancel, found.needs_approval, found.attempts, found.problem) == ("cleanup", False, 3, "")

@@ -90,7 +90,7 @@ def _cleanup_step(workflow: Workflow, step: Step, plan: CleanupPlan, needs: tupl
         # One that fails holds up no other; without the approval none of them runs.
         when="always",
         if_=f"steps.{GATE}.status == 'Success'" if plan.needs_approval else None,
-        retry=Retry(plan.attempts, plan.delay_seconds, _BACKOFF),
+        retry=Retry(plan.attempts, plan.delay_seconds, _BACKOFF, takes_any=True),
         line=step.line,
     )
 

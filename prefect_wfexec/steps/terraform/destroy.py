@@ -31,8 +31,6 @@ class Destroy(StepType):
         try:
             finished = await run_changing(context, session, session.lines.destroy(files), "destroy")
         except StepFailed as failed:
-            # Once more takes away what is left, and nothing that was not to go; unless it was killed.
-            failed.retryable = failed.retryable or failed.exit_code is not None
             failed.outputs = {**failed.outputs, "left": await _left(session)}
             raise
         counts = finished.counts.get("destroy", finished.done)

@@ -7,7 +7,7 @@ from prefect.blocks.core import Block
 from pydantic import ValidationError
 
 import prefect_wfexec.blocks as blocks
-from prefect_wfexec.blocks import ApprovalPolicy, Mailer, SlackBot, TargetEnvironment
+from prefect_wfexec.blocks import ApprovalPolicy, CleanupPolicy, Mailer, SlackBot, TargetEnvironment
 from prefect_wfexec.engine.environment import BLOCK_SLUG as ENVIRONMENT_SLUG
 from prefect_wfexec.engine.environment import BLOCK_TYPE_NAME as ENVIRONMENT_NAME
 from prefect_wfexec.runtime.saved_blocks import read_block_data
@@ -29,7 +29,7 @@ def test_the_step_looks_for_the_type_that_the_block_is() -> None:
     assert SlackBot.get_block_type_name() == BLOCK_TYPE_NAME
 
 
-@pytest.mark.parametrize("kind", [ApprovalPolicy, Mailer, SlackBot, TargetEnvironment])
+@pytest.mark.parametrize("kind", [ApprovalPolicy, CleanupPolicy, Mailer, SlackBot, TargetEnvironment])
 def test_the_form_in_prefect_explains_every_field(kind: type[Block]) -> None:
     schema = kind.model_json_schema()
     assert all(field["title"] and field["description"] for field in schema["properties"].values())

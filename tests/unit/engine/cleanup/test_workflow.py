@@ -1,0 +1,92 @@
+"""The workflow that takes away what a run has made."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefect_wfexec.definition.model import Cleanup, CleanupRules
+from prefect_wfexec.engine.cleanup.policy import CleanupPolicyRules, plan_of
+from prefect_wfexec.engine.cleanup.workflow import GATE, CleanupPlan, cleanup_workflow, steps_to_clean
+from prefect_wfexec.engine.outline import Outline
+from tests.unit.engine.support import step, workflow
+from tests.unit.journal.support import entered, finished, folded, opened, skipped, started, unhurried
+
+DESTROY = Cleanup("terraform.destroy")
+PLANNED = {"dir": "infra", "vars": {"size": "${{ inputs.size }}"}, "lock_timeout": "5m", "targets": ["a"]}
+MAKES = workflow(
+    step("plan", uses="terraform.plan", with_=PLANNED, env={"TF_VAR_token": "${{ secrets.token }}"}),
+    step("apply", "plan", uses="terraform.apply", with_={"plan": "${{ steps.plan.outputs.plan }}"}, cleanup=DESTROY),
+    step("dns", "apply", uses="terraform.apply", with_={}, cleanup=Cleanup("terraform.destroy", {"dir": "dns"}, True)),
+    step("never", "dns", uses="terraform.apply", with_={}, cleanup=DESTROY),
+    outputs={"x": "${{ steps.plan.outputs.plan }}"},
+)
+BEGUN = (
+    opened(),
+    entered(),
+    started("plan", seconds=1),
+    finished("plan", seconds=2),
+    started("apply", seconds=3),
+    finished("apply", "Failed", seconds=4),
+    started("dns", seconds=5),
+    skipped("never", "upstream"),
+)
+
+
+def test_what_began_is_taken_away_the_newest_first_whatever_became_of_it() -> None:
+    assert steps_to_clean(MAKES, folded(*BEGUN)) == ("dns", "apply")
+    assert steps_to_clean(MAKES, folded(*BEGUN[:3])) == ()
+
+
+def test_what_undoes_an_apply_is_given_what_its_plan_was_given() -> None:
+    made = cleanup_workflow(MAKES, CleanupPlan(("apply",), attempts=4, delay_seconds=2.0))
+    (one,) = made.steps
+    assert (one.id, one.uses, one.with_) == (
+        "apply",
+        "terraform.destroy",
+        {key: PLANNED[key] for key in ("dir", "vars")},
+    )
+    assert one.env == {"TF_VAR_token": "${{ secrets.token }}"}
+    assert (one.retry.attempts, one.retry.delay_seconds, one.retry.takes_any) == (4, 2.0, True)
+    assert (made.outputs, made.is_cleanup, one.cleanup) == ({}, True, None)
+
+
+def test_one_that_fails_holds_up_no_other_and_without_the_approval_none_runs() -> None:
+    made = cleanup_workflow(MAKES, CleanupPlan(("dns", "apply"), needs_approval=True))
+    gate, dns, apply = made.steps
+    assert (gate.id, gate.uses) == (GATE, "approval")
+    assert "**dns**, **apply**" in gate.with_["message"]
+    assert (dns.with_, dns.needs, apply.needs) == ({"dir": "dns"}, (GATE,), ("dns",))
+    assert {dns.when, apply.when} == {"always"}
+    assert dns.if_ == apply.if_ == f"steps.{GATE}.status == 'Success'"
+
+
+def test_whoever_asks_for_an_approval_gets_one() -> None:
+    quick = CleanupPolicyRules()
+    assert not plan_of(MAKES, ("apply",), quick, is_protected=False).needs_approval
+    assert plan_of(MAKES, ("apply",), quick, is_protected=True).needs_approval
+    assert plan_of(MAKES, ("dns", "apply"), quick, is_protected=False).needs_approval
+    assert plan_of(MAKES, ("apply",), CleanupPolicyRules(needs_approval=True), is_protected=False).needs_approval
+    assert MAKES.cleanup == CleanupRules()
+
+
+def test_what_a_dead_engine_was_taking_away_is_simply_begun_again() -> None:
+    assert Outline(cleanup_workflow(MAKES, CleanupPlan(("apply",)))).repeatable == {"apply"}
+    assert Outline(MAKES).repeatable == frozenset()
+
+
+@unhurried
+@given(
+    st.builds(
+        CleanupPlan,
+        st.lists(st.sampled_from(["apply", "dns"]), unique=True).map(tuple),
+        st.booleans(),
+        st.integers(1, 20),
+        st.floats(0, 1e6),
+    )
+)
+def test_a_plan_is_read_back_as_it_was_and_makes_the_same_workflow(plan: CleanupPlan) -> None:
+    assert CleanupPlan.from_json(plan.as_json()) == plan
+    assert cleanup_workflow(MAKES, CleanupPlan.from_json(plan.as_json())) == cleanup_workflow(MAKES, plan)
+
+
+def test_a_plan_that_does_not_say_asks() -> None:
+    assert CleanupPlan.from_json({"steps": ["apply"]}).needs_approval
