@@ -10,12 +10,10 @@ from prefect_wfexec.errors import UsageError, WfexecError
 from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.operations.reconcile import Act
 from prefect_wfexec.operations.reconcile import reconcile as set_right
-from prefect_wfexec.operations.reconcile.liveness import Watch
+from prefect_wfexec.operations.reconcile.liveness import LOOK_SECONDS, Watch
 from prefect_wfexec.views.live import PassedOver
 
 WATCH_SECONDS = 30.0
-LOOK_SECONDS = 10.0
-"""How often a single call looks again at engines elsewhere that it has to watch before it can tell."""
 
 
 async def reconcile(arguments: argparse.Namespace) -> int:

@@ -186,6 +186,11 @@ def _with_what_changed(
     changed = set(wanted.inputs)
     if not changed:
         return found
+    is_protected = state.validation is not None and state.validation.is_protected
+    if is_protected or any(gate.is_governed for gate in state.gates):
+        # Whoever reaches Prefect's API can ask for this, and named people have approved what there was.
+        words = "the inputs of a run that named people decide on do not change"
+        raise CannotReset(words, hint="start a new run with the other inputs", code="inputs-decided")
     environment = outline.workflow.environment
     if environment is not None and changed & references(environment).inputs:
         words = "the target environment of a run does not change"

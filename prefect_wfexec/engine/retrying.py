@@ -36,14 +36,15 @@ class Retry:
         wanted: What is wanted.
         actor: Who wants it.
         reason: Why, in their words.
-        definition: The text of the definition to go on with, empty for the one the run was opened with.
+        is_latest: Whether to go on with the definition this process was given, not the one the run was opened with.
+            Never with one that the request brings: whoever reaches Prefect's API could write that.
     """
 
     heeded: tuple[str, ...]
     wanted: Wanted = field(default_factory=Wanted)
     actor: Actor = PREFECT_USER
     reason: str = ""
-    definition: str = ""
+    is_latest: bool = False
 
 
 async def wanted_retry(client: "PrefectClient", run_id: "UUID", known: ExecutionState) -> Retry | None:
@@ -74,7 +75,7 @@ def _retry_of(request: Request, by_prefect: str) -> Retry:
         wanted=wanted,
         actor=request.actor,
         reason=str(data.get("reason") or ""),
-        definition=str(data.get("definition") or ""),
+        is_latest=data.get("latest") is True,
     )
 
 
@@ -102,7 +103,7 @@ async def reset(journal: Journal, given: Workflow, engine: str, retry: Retry) ->
         if state.cleanup is not None:
             return _refusals(state, retry, CLEANED_UP)
         try:
-            workflow = replaced(pinned(given, state), retry.definition)
+            workflow = given if retry.is_latest else pinned(given, state)
             found = reset_set(Outline(workflow), state, retry.wanted)
         except CannotReset as error:
             is_invalid = state.validation is not None and bool(state.validation.problem)
@@ -170,12 +171,3 @@ def read_opened(opened: Opened, path: Path | None) -> Workflow:
     """
     workflow = load_text(opened.definition, path, catalog())
     return cleanup_workflow(workflow, CleanupPlan.from_json(opened.cleanup)) if opened.cleanup else workflow
-
-
-def replaced(workflow: Workflow, definition: str) -> Workflow:
-    """The workflow in a definition's text, the same one where there is none.
-
-    Raises:
-        DefinitionError: it does not compile.
-    """
-    return load_text(definition, workflow.path, catalog()) if definition else workflow

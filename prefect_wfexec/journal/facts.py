@@ -42,6 +42,9 @@ class Kind(StrEnum):
 MISFITS = (KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError)
 """What reading JSON that is not what it should be may raise."""
 
+UNSIGNED = "unsigned"
+"""What a cancel holds that came without the key."""
+
 UNKEYED_KINDS = frozenset({Kind.REQUESTED})
 """The kinds a process without the key may write; the fold passes over any other in an unkeyed entry."""
 
@@ -149,10 +152,16 @@ class Entry:
         """
         facts = self.facts
         if not self.keyed:
-            facts = tuple(replace(fact, actor=Actor(fact.actor.name)) for fact in facts if fact.kind in UNKEYED_KINDS)
+            facts = tuple(_unproven(fact) for fact in facts if fact.kind in UNKEYED_KINDS)
         if self.received is None:
             return facts
         return tuple(replace(fact, time=self.received) if fact.kind is Kind.REQUESTED else fact for fact in facts)
+
+
+def _unproven(fact: Fact) -> Fact:
+    """A request that anybody can have written: its name is unproven, and a cancel says that it is unsigned."""
+    data = {**fact.data, UNSIGNED: True} if fact.data.get("what") == "cancel" else fact.data
+    return replace(fact, actor=Actor(fact.actor.name), data=data)
 
 
 def canonical_json(value: JSON) -> str:

@@ -44,7 +44,7 @@ class Prepared:
         workflow: What it goes on with.
         wanted: What is wanted.
         reset: What runs again, and why.
-        is_latest: Whether it goes on with another definition than it was opened with.
+        is_latest: Whether it goes on with the definition as it is now.
     """
 
     flow_run: "FlowRun"
@@ -97,8 +97,7 @@ async def prepare(client: "PrefectClient", run: str, wanted: Wanted, *, is_lates
     found = reset_set(Outline(workflow), as_if_over(state), wanted) if not _is_invalid(state, wanted) else {}
     _require_folder(flow_run, Path(state.opened.folder))
     await _require_outputs(client, flow_run, journal, found)
-    is_other = workflow.digest != state.opened.digest
-    return Prepared(flow_run, journal, workflow, wanted, found, is_other)
+    return Prepared(flow_run, journal, workflow, wanted, found, is_latest)
 
 
 def as_if_over(state: ExecutionState) -> ExecutionState:
@@ -126,7 +125,7 @@ async def request_retry(prepared: Prepared, by: str, reason: str = "") -> Fact:
     data |= {"step": wanted.step} if wanted.step else {}
     data |= {"inputs": dict(wanted.inputs)} if wanted.inputs else {}
     data |= {"reason": reason} if reason else {}
-    data |= {"definition": prepared.workflow.text} if prepared.is_latest else {}
+    data |= {"latest": True} if prepared.is_latest else {}
     fact = Fact(Kind.REQUESTED, data, Actor(by))
 
     def decide(state: ExecutionState) -> list[Fact]:

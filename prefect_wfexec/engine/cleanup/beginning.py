@@ -68,8 +68,7 @@ async def _begin(
     client: "PrefectClient", flow_run: "FlowRun", workflow: Workflow, journal: Journal, engine: str
 ) -> None:
     state = journal.state
-    is_protected = state.validation is not None and state.validation.is_protected
-    plan = plan_of(workflow, steps_to_clean(workflow, state), await read_rules(workflow), is_protected=is_protected)
+    plan = plan_of(workflow, steps_to_clean(workflow, state), await read_rules(workflow), state)
     cleanup = await _create(client, flow_run, workflow, state)
     data = {"engine": engine, "run": str(cleanup.id), "name": cleanup.name, "plan": plan.as_json()}
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from prefect_wfexec.definition.durations import parse_duration
 from prefect_wfexec.definition.model import JSON, Workflow
 from prefect_wfexec.engine.cleanup.workflow import CleanupPlan
+from prefect_wfexec.journal.facts import UNSIGNED
+from prefect_wfexec.journal.state import ExecutionState, Gate
 from prefect_wfexec.runtime.saved_blocks import MissingBlock, read_block_data
 
 BLOCK_SLUG = "cleanup-policy-wfexec"
@@ -39,12 +41,28 @@ async def read_rules(workflow: Workflow) -> CleanupPolicyRules:
 
 
 def plan_of(
-    workflow: Workflow, steps: tuple[str, ...], rules: CleanupPolicyRules, *, is_protected: bool
+    workflow: Workflow, steps: tuple[str, ...], rules: CleanupPolicyRules, state: ExecutionState
 ) -> CleanupPlan:
-    """What is done: with an approval where the definition, the policy or a protected environment asks for one."""
+    """What is done: with an approval where the definition, the policy or a protected environment asks for one.
+
+    And where named people decided in the run, and anybody may have cancelled it: what they approved goes by them.
+    """
+    is_protected = state.validation is not None and state.validation.is_protected
+    governed = [gate for gate in state.gates if gate.is_governed and gate.approvers]
+    is_anybodys = state.cancel is None or state.cancel.data.get(UNSIGNED) is True
     asks = [step_id for step_id in steps if (cleanup := workflow.step(step_id).cleanup) and cleanup.needs_approval]
-    needs_approval = rules.needs_approval or is_protected or bool(asks)
-    return CleanupPlan(steps, needs_approval, rules.attempts, rules.delay_seconds)
+    needs_approval = rules.needs_approval or is_protected or bool(asks) or (bool(governed) and is_anybodys)
+    deciders = _deciders(governed[-1]) if governed and needs_approval else {}
+    return CleanupPlan(steps, needs_approval, rules.attempts, rules.delay_seconds, deciders)
+
+
+def _deciders(gate: Gate) -> dict[str, JSON]:
+    return {
+        "approvers": list(gate.approvers),
+        "quorum": gate.quorum,
+        "allow_self": True,
+        "notify": [dict(one) for one in gate.notify],
+    }
 
 
 async def _policy(name: str | None) -> CleanupPolicyRules:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from prefect_wfexec.definition.expressions import references
 from prefect_wfexec.definition.model import JSON, Retry, Step, Workflow
@@ -24,12 +24,14 @@ class CleanupPlan:
         needs_approval: Whether somebody approves first.
         attempts: How often each is tried.
         delay_seconds: How long to wait before it is tried again; doubled each time.
+        deciders: Who approves, as `with` of an approval has it; empty: whoever may in the environment.
     """
 
     steps: tuple[str, ...]
     needs_approval: bool = False
     attempts: int = 3
     delay_seconds: float = 10.0
+    deciders: Mapping[str, JSON] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, JSON]:
         return {
@@ -37,6 +39,7 @@ class CleanupPlan:
             "needs_approval": self.needs_approval,
             "attempts": self.attempts,
             "delay_seconds": self.delay_seconds,
+            "deciders": dict(self.deciders),
         }
 
     @classmethod
@@ -46,6 +49,7 @@ class CleanupPlan:
             needs_approval=bool(value.get("needs_approval", True)),
             attempts=max(1, int(value.get("attempts") or 1)),
             delay_seconds=float(value.get("delay_seconds") or 0.0),
+            deciders=dict(value.get("deciders") or {}),
         )
 
 
@@ -72,7 +76,7 @@ def cleanup_workflow(workflow: Workflow, plan: CleanupPlan) -> Workflow:
 def _gate(workflow: Workflow, plan: CleanupPlan) -> Step:
     names = ", ".join(f"**{workflow.step(step_id).name}**" for step_id in plan.steps)
     message = f"Take away what {names} made? What is destroyed can't be brought back."
-    return Step(GATE, "Approve Cleanup", "approval", with_={"message": message})
+    return Step(GATE, "Approve Cleanup", "approval", with_={"message": message, **plan.deciders})
 
 
 def _cleanup_step(workflow: Workflow, step: Step, plan: CleanupPlan, needs: tuple[str, ...]) -> Step:

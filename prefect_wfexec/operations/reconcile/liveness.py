@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
 DEAD_AFTER = timedelta(seconds=DEAD_AFTER_SECONDS)
+LOOK_SECONDS = 10.0
+"""How long to wait before looking again at engines that have to be watched before one can tell."""
 SUSPECT_AFTER = timedelta(seconds=1.5 * ALIVE_SECONDS)
 
 

@@ -9,7 +9,19 @@ from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.reset import CannotReset, ResetKind, Wanted, reset_set
 from prefect_wfexec.journal.facts import Fact, Kind
 from tests.unit.engine.support import step, workflow
-from tests.unit.journal.support import closed, entered, fact, finished, folded, opened, skipped, started, unhurried
+from tests.unit.journal.support import (
+    closed,
+    decided,
+    entered,
+    fact,
+    finished,
+    folded,
+    gate_opened,
+    opened,
+    skipped,
+    started,
+    unhurried,
+)
 
 PLAN = {"plan": "${{ steps.plan.outputs.plan }}"}
 DEPLOY = (
@@ -176,3 +188,19 @@ def test_other_inputs_reach_from_where_they_are_used_to_what_runs_again() -> Non
     assert reset(steps, *facts) == ["use", "end"]
     assert reset(steps, *facts, size="2") == ["make", "turn", "use", "end"]
     assert reset(steps, *facts, other="2") == ["use", "end"]
+
+
+def test_the_inputs_of_a_run_that_named_people_decide_on_do_not_change() -> None:
+    steps = (step("gate", uses="approval"), step("work", "gate", env={"X": "${{ inputs.size }}"}))
+    gate = gate_opened("gate", 5, is_governed=True, approvers=["ann"])
+    facts = [started("gate"), gate, decided("gate"), *closed_gate("gate"), *done("work", "Failed")]
+    state = folded(opened(), entered(), *facts, closed("Failed"))
+    assert list(reset_set(Outline(workflow(*steps)), state, Wanted())) == ["work"]
+    with pytest.raises(CannotReset) as caught:
+        reset_set(Outline(workflow(*steps)), state, Wanted(inputs={"size": "2"}))
+    assert caught.value.code == "inputs-decided"
+
+
+def closed_gate(name: str) -> list[Fact]:
+    closing = fact(Kind.APPROVAL_CLOSED, step=name, generation=1, outcome="approved")
+    return [closing, finished(name)]

@@ -4,11 +4,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_wfexec.definition.model import Cleanup, CleanupRules
+from prefect_wfexec.definition.withs import validate_with
 from prefect_wfexec.engine.cleanup.policy import CleanupPolicyRules, plan_of
 from prefect_wfexec.engine.cleanup.workflow import GATE, CleanupPlan, cleanup_workflow, steps_to_clean
 from prefect_wfexec.engine.outline import Outline
+from prefect_wfexec.journal.facts import Fact, Kind
+from prefect_wfexec.journal.fold import fold
+from prefect_wfexec.steps.registry import find_step_type
 from tests.unit.engine.support import step, workflow
-from tests.unit.journal.support import entered, finished, folded, opened, skipped, started, unhurried
+from tests.unit.journal.support import (
+    entered,
+    entries,
+    entry,
+    fact,
+    finished,
+    folded,
+    gate_opened,
+    opened,
+    requested,
+    skipped,
+    started,
+    unhurried,
+)
 
 DESTROY = Cleanup("terraform.destroy")
 PLANNED = {"dir": "infra", "vars": {"size": "${{ inputs.size }}"}, "lock_timeout": "5m", "targets": ["a"]}
@@ -59,13 +76,34 @@ def test_one_that_fails_holds_up_no_other_and_without_the_approval_none_runs() -
     assert dns.if_ == apply.if_ == f"steps.{GATE}.status == 'Success'"
 
 
+def plan(*steps: str, rules: CleanupPolicyRules | None = None, facts: tuple[Fact, ...] = ()) -> CleanupPlan:
+    state = folded(*BEGUN, *facts, requested("cancel", cleanup=True))
+    return plan_of(MAKES, steps, rules or CleanupPolicyRules(), state)
+
+
 def test_whoever_asks_for_an_approval_gets_one() -> None:
-    quick = CleanupPolicyRules()
-    assert not plan_of(MAKES, ("apply",), quick, is_protected=False).needs_approval
-    assert plan_of(MAKES, ("apply",), quick, is_protected=True).needs_approval
-    assert plan_of(MAKES, ("dns", "apply"), quick, is_protected=False).needs_approval
-    assert plan_of(MAKES, ("apply",), CleanupPolicyRules(needs_approval=True), is_protected=False).needs_approval
+    assert not plan("apply").needs_approval
+    protected = fact(Kind.VALIDATED, engine="e1", is_protected=True)
+    assert plan("apply", facts=(protected,)).needs_approval
+    assert plan("dns", "apply").needs_approval
+    assert plan("apply", rules=CleanupPolicyRules(needs_approval=True)).needs_approval
     assert MAKES.cleanup == CleanupRules()
+
+
+NOTIFY = [{"mail": ["ann@example.com"]}]
+DECIDED = gate_opened("dns", 6, approvers=["ann@example.com", "bob"], quorum=2, is_governed=True, notify=NOTIFY)
+
+
+def test_what_named_people_approved_goes_by_them_when_anybody_may_have_cancelled() -> None:
+    asked = [requested("cancel", cleanup=True)]
+    before = entries([[*BEGUN, DECIDED]])
+    for is_keyed in (True, False):
+        state = fold([*before, entry(asked, 9, keyed=is_keyed)])
+        found = plan_of(MAKES, ("apply",), CleanupPolicyRules(), state)
+        assert found.needs_approval is not is_keyed
+    gate = cleanup_workflow(MAKES, found).steps[0]
+    assert (gate.with_["approvers"], gate.with_["quorum"]) == (["ann@example.com", "bob"], 2)
+    validate_with(find_step_type("approval").spec, dict(gate.with_))
 
 
 def test_what_a_dead_engine_was_taking_away_is_simply_begun_again() -> None:
