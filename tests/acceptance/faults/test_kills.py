@@ -5,30 +5,14 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.faults.slow_apply import ENTER, PAUSE_SECONDS, RESOURCES, SlowApply
+from tests.acceptance.faults.moments import APPLY_SECONDS, FULL, SAMPLE, moments, pause
+from tests.acceptance.faults.slow_apply import ENTER, RESOURCES, SlowApply
 from tests.support.server import PrefectServer, prefect_server
 from tests.support.wfexec import Wfexec
-
-APPLY_SECONDS = PAUSE_SECONDS * len(RESOURCES)
-SAMPLE, FULL = 2, 20
-# The processes of one pytest-xdist run have to draw the same moments: each collects the tests by itself.
-_drawn = random.Random(os.environ.get("PYTEST_XDIST_TESTRUNUID") or random.SystemRandom().random())
-
-
-def moments(count: int) -> list[pytest.param]:
-    """Moments drawn uniformly over the apply; the seed is in the test's name."""
-    seeds = [_drawn.randrange(1_000_000) for _ in range(count)] if count == SAMPLE else range(count)
-    return [pytest.param(random.Random(seed).uniform(0, APPLY_SECONDS), id=f"seed{seed}") for seed in seeds]
-
-
-def pause(seconds: float) -> None:
-    """Let the apply go on until the moment that was drawn: the one wait here that is no condition."""
-    time.sleep(seconds)
 
 
 @pytest.fixture
