@@ -31,12 +31,14 @@ class Environment:
         variables: What expressions see.
         is_protected: Whether nothing changes there without an approval by named people.
         policy: Its rules for gates.
+        lock: What only one run at a time may hold there; empty for nothing.
     """
 
     name: str = ""
     variables: Mapping[str, JSON] = field(default_factory=dict)
     is_protected: bool = False
     policy: Mapping[str, JSON] | None = None
+    lock: str = ""
 
     @property
     def scope(self) -> dict[str, JSON]:
@@ -70,7 +72,8 @@ async def read_environment(workflow: Workflow, scope: dict[str, JSON]) -> Enviro
     # What is not said in plain words protects: a block that somebody garbled opens nothing.
     is_protected = data.get("protected", False) is not False
     policy = await _policy_of(data.get("policy"), f"environment '{name}'")
-    return Environment(name, dict(variables) if isinstance(variables, dict) else {}, is_protected, policy)
+    known = dict(variables) if isinstance(variables, dict) else {}
+    return Environment(name, known, is_protected, policy, str(data.get("lock_key") or ""))
 
 
 async def read_policy(name: str, owner: str) -> dict[str, JSON]:

@@ -11,6 +11,7 @@ import httpx
 
 from prefect_wfexec.definition.model import Concurrency
 from prefect_wfexec.engine import fencing
+from prefect_wfexec.engine.cancelling import cancel_request
 from prefect_wfexec.engine.nudge import nudge
 from prefect_wfexec.engine.over import Judge
 from prefect_wfexec.errors import JournalError, StepFailed, WfexecError, one_line
@@ -69,17 +70,19 @@ class RunLock:
         """
         state = self._journal.state
         is_over = not fencing.is_current(state, self._engine) or state.closed is not None
-        if concurrency is None or is_over or self._is_decided:
+        is_needed = state.validation is not None and bool(state.validation.lock)
+        if not is_needed or is_over or self._is_decided:
             return True
+        on_conflict: OnConflict = concurrency.on_conflict if concurrency is not None else "queue"
         lock = await self._opened(state)
         if state.lock is not None and state.lock.status != "waiting":
             await self._go_on(lock, state.lock)
             return True
         if state.cancel is not None:
             return await self._withdrawn(lock)
-        while not await self._asked(lock, concurrency.on_conflict):
+        while not await self._asked(lock, on_conflict):
             if not await self._is_freed(lock):
-                return await self._waits(lock, concurrency.on_conflict)
+                return await self._waits(lock, on_conflict)
         return True
 
     async def check(self) -> None:
@@ -173,8 +176,7 @@ class RunLock:
 
     async def _cancel_itself(self, lock: LockState) -> None:
         reason = f"lock '{lock.key}' is {_whose(lock)}"
-        request = Fact(Kind.REQUESTED, {"what": "cancel", "reason": reason}, actor=ENGINE)
-        await self._journal.append(lambda state: [request] if state.cancel is None and not state.closed else [])
+        await self._journal.append(cancel_request(ENGINE, reason=reason))
 
     async def _stop_holder(self, holder: Ticket) -> None:
         if holder.id in self._told_to_stop:
@@ -259,10 +261,7 @@ async def tell_next(client: "PrefectClient", lock: LockState) -> None:
 async def request_stop(client: "PrefectClient", keys: Keys, run: str, reason: str) -> bool:
     """Ask another run to stop, and wake it; whether there was anything to stop."""
     journal = await _other_journal(client, keys, run)
-    request = Fact(Kind.REQUESTED, {"what": "cancel", "reason": reason}, actor=ENGINE)
-    if journal is None or not await journal.append(
-        lambda state: [request] if state.cancel is None and state.closed is None else []
-    ):
+    if journal is None or not await journal.append(cancel_request(ENGINE, reason=reason)):
         return False
     await nudge(client, journal.run_id)
     return True

@@ -64,9 +64,7 @@ async def _found(engine: str, workflow: Workflow, scopes: Scopes, state: Executi
         environment, policies = await read_rules(workflow, scopes.scope(state, workflow.environment))
         _require_rules(workflow, environment, policies)
         _require_protection(workflow, environment)
-        if workflow.concurrency is not None:
-            scope = scopes.scope(state, workflow.concurrency.key) | {"environment": environment.scope}
-            data["lock"] = lock_key(workflow.concurrency, scope)
+        data["lock"] = _lock_of(workflow, environment, scopes, state)
     except NotDeployable as error:
         data["problem"] = one_line(error)
         ending = {"engine": engine, "status": RunStatus.FAILED.value, "reason": f"validation: {data['problem']}"}
@@ -108,6 +106,22 @@ def wants_others(
     return None
 
 
+def _lock_of(workflow: Workflow, environment: Environment, scopes: Scopes, state: ExecutionState) -> str:
+    """The key of the run's lock, its environment's or its own; empty when it needs none.
+
+    Raises:
+        NotDeployable: it can't be worked out, or the two are not the same: a run holds one lock.
+    """
+    if workflow.concurrency is None:
+        return _checked_key(environment.lock) if environment.lock else ""
+    scope = scopes.scope(state, workflow.concurrency.key) | {"environment": environment.scope}
+    key = lock_key(workflow.concurrency, scope)
+    if environment.lock not in ("", key):
+        words = f"environment '{environment.name}' has the lock '{environment.lock}', and the definition wants '{key}'"
+        raise NotDeployable(words, hint="leave `concurrency` out, or give it the environment's key")
+    return key
+
+
 def lock_key(concurrency: Concurrency, scope: dict[str, JSON]) -> str:
     """The key of a run's lock, worked out once for the whole run.
 
@@ -118,8 +132,10 @@ def lock_key(concurrency: Concurrency, scope: dict[str, JSON]) -> str:
         key = render(concurrency.key, scope)
     except ExpressionError as error:
         raise NotDeployable(f"the lock's key can't be worked out: {error.message}", hint=error.hint) from None
-    if isinstance(key, int) and not isinstance(key, bool):
-        key = str(key)
+    return _checked_key(str(key) if isinstance(key, int) and not isinstance(key, bool) else key)
+
+
+def _checked_key(key: JSON) -> str:
     if not isinstance(key, str) or not key.strip():
         raise NotDeployable(f"the lock's key is {key!r}, not a name", hint="make it text that says what is locked")
     if not key.isprintable():

@@ -449,3 +449,26 @@ def set_state(story: Story, run: str, kind: str, name: str = "") -> None:
     identity = story.wfexec.json("show", run)["id"]
     command = [sys.executable, "-c", script, identity, kind, name]
     subprocess.run(command, env=story.wfexec.environment, check=True, timeout=120)
+
+
+SAVES = """
+from prefect_wfexec.blocks import TargetEnvironment
+TargetEnvironment(lock_key="locked/place").save("locked-place", overwrite=True)
+"""
+
+
+def test_an_environments_lock_holds_for_every_run_there(story: Story) -> None:
+    place = story.wfexec
+    subprocess.run([sys.executable, "-c", SAVES], env=place.environment, check=True)
+    text = "version: 1\nname: there\nenvironment: locked-place\nMORE\nsteps: [{id: ask, uses: approval}]\n"
+    place.write("there.yaml", text.replace("MORE", ""))
+    going = place.start("run", "there.yaml")
+    going.until("wfexec approve")
+    (lock,) = [one for one in place.json("locks") if one["key"] == "locked/place"]
+    assert lock["holder"] == going.run
+    place.write("other.yaml", text.replace("MORE", "concurrency: {key: another}"))
+    refused = place("run", "other.yaml", "--json").json()
+    assert refused["status"] == "Failed"
+    assert "has the lock 'locked/place', and the definition wants 'another'" in refused["reason"]
+    place.json("approve", going.run)
+    assert going.end().code == 0
