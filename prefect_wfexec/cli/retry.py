@@ -6,18 +6,16 @@ from typing import TYPE_CHECKING
 from prefect_wfexec.cli.asking import confirm
 from prefect_wfexec.cli.decide import skip_at_gate
 from prefect_wfexec.cli.inputs import parse_changes
-from prefect_wfexec.cli.output import DONE, columns, exit_code_of_run, note, say, say_json
+from prefect_wfexec.cli.output import DONE, note, say, say_json
 from prefect_wfexec.cli.run import execute_and_report
-from prefect_wfexec.cli.show import seen
+from prefect_wfexec.cli.show import report_scheduled
 from prefect_wfexec.engine.compiler import compile_workflow
 from prefect_wfexec.engine.context import local_user
 from prefect_wfexec.engine.reset import ResetKind, Wanted
 from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.operations.retry import Prepared, dispatch, prepare, request_retry
 from prefect_wfexec.operations.start import refuse_yes
-from prefect_wfexec.views.failures import shown_json
 from prefect_wfexec.views.find import find_run, read_journal
-from prefect_wfexec.views.summary import summary_text
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -65,15 +63,7 @@ async def _go_on(client: "PrefectClient", prepared: Prepared, arguments: argpars
     if not prepared.has_deployment:
         flow = compile_workflow(prepared.workflow)
         return await execute_and_report(client, flow, flow_run, arguments)
-    execution = await seen(client, flow_run, arguments)
-    if arguments.json:
-        say_json(shown_json(execution))
-    elif arguments.follow:
-        say()
-        say(summary_text(execution, columns()).rstrip("\n"))
-    else:
-        say(f"scheduled; see `wfexec show {flow_run.name} --follow`")
-    return exit_code_of_run(execution.status) if arguments.follow else DONE
+    return await report_scheduled(client, flow_run, arguments)
 
 
 async def _is_confirmed(prepared: Prepared, arguments: argparse.Namespace) -> bool:

@@ -62,6 +62,19 @@ async def seen(client: "PrefectClient", flow_run: "FlowRun", arguments: argparse
     return await load_execution(client, flow_run, journal)
 
 
+async def report_scheduled(client: "PrefectClient", flow_run: "FlowRun", arguments: argparse.Namespace) -> int:
+    """Say that a worker runs it, or, with --follow, how it went; the exit code."""
+    execution = await seen(client, flow_run, arguments)
+    if arguments.json:
+        say_json(shown_json(execution))
+    elif arguments.follow:
+        say()
+        say(summary_text(execution, columns()).rstrip("\n"))
+    else:
+        say(f"scheduled; see `wfexec show {flow_run.name} --follow`")
+    return exit_code_of_run(execution.status) if arguments.follow else DONE
+
+
 async def _follow(client: "PrefectClient", flow_run: "FlowRun", *, to_standard_error: bool) -> Execution:
     """Show each change as it comes, until the run has ended or nothing goes on with it."""
     journal = await read_journal(client, flow_run)

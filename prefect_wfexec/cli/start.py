@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefect_wfexec.cli.inputs import parse_inputs
-from prefect_wfexec.cli.output import DONE, columns, exit_code_of_run, note, say, say_json
+from prefect_wfexec.cli.output import note, say
 from prefect_wfexec.cli.run import loaded
-from prefect_wfexec.cli.show import seen
+from prefect_wfexec.cli.show import report_scheduled
 from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.engine.context import manual_context
 from prefect_wfexec.errors import UsageError
@@ -15,8 +15,6 @@ from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.operations.deployed import choose_deployment, deployed_workflow, find_deployment, start_run
 from prefect_wfexec.operations.saving import find_project, save
 from prefect_wfexec.views.deployments import definition_of
-from prefect_wfexec.views.failures import shown_json
-from prefect_wfexec.views.summary import summary_text
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -79,12 +77,4 @@ async def _start(
     flow_run = await start_run(client, deployment, inputs, manual_context())
     announce = note if arguments.json else say
     announce(f"Run {flow_run.name}")
-    execution = await seen(client, flow_run, arguments)
-    if arguments.json:
-        say_json(shown_json(execution))
-    elif arguments.follow:
-        say()
-        say(summary_text(execution, columns()).rstrip("\n"))
-    else:
-        say(f"scheduled; see `wfexec show {flow_run.name} --follow`")
-    return exit_code_of_run(execution.status) if arguments.follow else DONE
+    return await report_scheduled(client, flow_run, arguments)

@@ -67,6 +67,16 @@ async def until_there(api: Api, run_id: UUID, path: Path) -> None:
     await api.until(run_id, lambda _state: path.exists())
 
 
+async def killed_while_applying(site: Site, api: Api) -> UUID:
+    """A run whose worker and process are gone."""
+    with site.worker() as worker:
+        run_id = await api.start("makes/makes")
+        await until_there(api, run_id, site.folder / "applying")
+        worker.kill()
+        kill_flow(run_id)
+    return run_id
+
+
 def expect_cleaned(wfexec: Wfexec, site: Site, run_id: UUID) -> dict[str, Any]:
     view = wfexec.json("show", str(run_id))
     assert (view["status"], view["cleanup"]["status"], view["cleanup"]["left"]) == ("Terminated", "Succeeded", [])
@@ -151,11 +161,7 @@ async def test_a_suspended_run_is_ended_without_a_worker(site: Site) -> None:
 async def test_a_run_whose_worker_is_dead_is_ended_and_another_worker_cleans_up(site: Site) -> None:
     wfexec = deploy(site, seconds=5)
     async with api_of(site.server) as api:
-        with site.worker() as worker:
-            run_id = await api.start("makes/makes")
-            await until_there(api, run_id, site.folder / "applying")
-            worker.kill()
-            kill_flow(run_id)
+        run_id = await killed_while_applying(site, api)
         wfexec.json("cancel", str(run_id), "--cleanup")
         with site.worker():
             ended = await api.until(run_id, lambda state: state["type"] in {"CANCELLED", "FAILED"})
@@ -203,11 +209,7 @@ async def test_reconcile_ends_what_prefect_cancelled_while_nobody_was_there(site
 async def test_reconcile_has_a_worker_take_up_a_run_whose_process_is_gone(site: Site) -> None:
     wfexec = deploy(site, seconds=5)
     async with api_of(site.server) as api:
-        with site.worker() as worker:
-            run_id = await api.start("makes/makes")
-            await until_there(api, run_id, site.folder / "applying")
-            worker.kill()
-            kill_flow(run_id)
+        run_id = await killed_while_applying(site, api)
         name = (await api.run(run_id))["name"]
         acts: list[dict[str, str]] = []
         while not acts:

@@ -2,11 +2,12 @@
 
 import os
 import random
+import signal
 import time
 
 import pytest
 
-from tests.acceptance.faults.slow_apply import PAUSE_SECONDS, RESOURCES
+from tests.acceptance.faults.slow_apply import PAUSE_SECONDS, RESOURCES, SlowApply
 
 APPLY_SECONDS = PAUSE_SECONDS * len(RESOURCES)
 SAMPLE, FULL = 2, 20
@@ -23,3 +24,14 @@ def moments(count: int) -> list[pytest.param]:
 def pause(seconds: float) -> None:
     """Let the apply go on until the moment that was drawn: the one wait here that is no condition."""
     time.sleep(seconds)
+
+
+def kill_flow_process(slow_apply: SlowApply, moment: float) -> str:
+    """Kill the flow's process in mid-apply; the run's name, once nothing of it is left."""
+    going = slow_apply.start()
+    pause(moment)
+    supervisors = slow_apply.supervisors()
+    going.process.send_signal(signal.SIGKILL)
+    going.process.wait()
+    slow_apply.wait_until_gone(*supervisors)
+    return going.run

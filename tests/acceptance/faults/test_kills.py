@@ -5,39 +5,28 @@ import random
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from tests.acceptance.faults.moments import APPLY_SECONDS, FULL, SAMPLE, moments, pause
+from tests.acceptance.faults.moments import APPLY_SECONDS, FULL, SAMPLE, kill_flow_process, moments, pause
 from tests.acceptance.faults.slow_apply import ENTER, RESOURCES, SlowApply
-from tests.support.server import PrefectServer, prefect_server
+from tests.support.server import prefect_server
 from tests.support.wfexec import Wfexec
 
 
-@pytest.fixture
-def slow_apply(server: PrefectServer, tmp_path: Path) -> SlowApply:
-    return SlowApply(Wfexec(server.environment, tmp_path), tmp_path / "work")
-
-
 def check_flow_process_kill(slow_apply: SlowApply, moment: float) -> None:
-    going = slow_apply.start()
-    pause(moment)
-    supervisors = slow_apply.supervisors()
-    going.process.send_signal(signal.SIGKILL)
-    going.process.wait()
-    slow_apply.wait_until_gone(*supervisors)
-    before = slow_apply.show(going.run)
+    run = kill_flow_process(slow_apply, moment)
+    before = slow_apply.show(run)
     assert {step["id"]: step["status"] for step in before["steps"]}["apply"] in {"Running", "Success"}
-    slow_apply.enter(going.run)
-    shown = slow_apply.check_consistency(going.run)
+    slow_apply.enter(run)
+    shown = slow_apply.check_consistency(run)
     apply = next(step for step in shown["steps"] if step["id"] == "apply")
     if apply["status"] == "Failed":
         assert apply["error"]["type"] == "outcome_unknown"
-        log = slow_apply.wfexec("logs", going.run, "--step", "apply").out
+        log = slow_apply.wfexec("logs", run, "--step", "apply").out
         assert "terraform apply" in log
-    slow_apply.enter(going.run)
-    assert slow_apply.check_consistency(going.run) == shown
+    slow_apply.enter(run)
+    assert slow_apply.check_consistency(run) == shown
 
 
 def check_supervisor_kill(slow_apply: SlowApply, moment: float) -> None:

@@ -1,30 +1,9 @@
 """Cancels, retries and cleanups of an apply that is interrupted at moments drawn at random."""
 
-import signal
-from pathlib import Path
-
 import pytest
 
-from tests.acceptance.faults.moments import FULL, SAMPLE, moments, pause
+from tests.acceptance.faults.moments import FULL, SAMPLE, kill_flow_process, moments, pause
 from tests.acceptance.faults.slow_apply import RESOURCES, SlowApply
-from tests.support.server import PrefectServer
-from tests.support.wfexec import Wfexec
-
-
-@pytest.fixture
-def slow_apply(server: PrefectServer, tmp_path: Path) -> SlowApply:
-    return SlowApply(Wfexec(server.environment, tmp_path), tmp_path / "work")
-
-
-def kill(slow_apply: SlowApply, moment: float) -> str:
-    """Kill the flow's process in mid-apply; the run's name, once nothing of it is left."""
-    going = slow_apply.start()
-    pause(moment)
-    supervisors = slow_apply.supervisors()
-    going.process.send_signal(signal.SIGKILL)
-    going.process.wait()
-    slow_apply.wait_until_gone(*supervisors)
-    return going.run
 
 
 def check_cancel(slow_apply: SlowApply, moment: float) -> None:
@@ -66,7 +45,7 @@ def check_cleaned(slow_apply: SlowApply, run: str) -> None:
 
 def check_retry_after_a_kill(slow_apply: SlowApply, moment: float) -> None:
     """One retry applies what is missing, from a new plan."""
-    run = kill(slow_apply, moment)
+    run = kill_flow_process(slow_apply, moment)
     again = slow_apply.wfexec("retry", run, "--json")
     shown = slow_apply.check_consistency(run)
     assert (again.code, shown["status"]) == (0, "Succeeded"), again.err
@@ -82,7 +61,7 @@ def check_retry_after_a_kill(slow_apply: SlowApply, moment: float) -> None:
 
 def check_cleanup_after_a_kill(slow_apply: SlowApply, moment: float) -> None:
     """Who cancels a run whose process is gone takes away what its Terraform was seen to have made."""
-    run = kill(slow_apply, moment)
+    run = kill_flow_process(slow_apply, moment)
     ended = slow_apply.wfexec.json("cancel", run, "--cleanup")
     assert ended["outcome"] == "ended"
     slow_apply.wait_until_gone()
