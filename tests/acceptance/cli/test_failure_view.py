@@ -61,7 +61,14 @@ def test_an_apply_that_failed_in_some_of_many_resources(place: Wfexec) -> None:
     assert sum(line.startswith("  on main.tf line ") for line in card) == 2
     assert "Last output:" not in card
     view = place.json("show", ran.run)
-    assert {action["action"] for action in view["actions"]} == {"errors", "logs", "retry", "retry_from", "skip"}
+    assert {action["action"] for action in view["actions"]} == {
+        "errors",
+        "logs",
+        "retry",
+        "retry_from",
+        "skip",
+        "cleanup",
+    }
     for action in view["actions"]:
         program, *arguments = shlex.split(action["command"])
         assert program == "wfexec"

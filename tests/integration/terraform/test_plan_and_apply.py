@@ -79,6 +79,7 @@ async def test_life_of_a_configuration(desk: Desk) -> None:
         "counts": {"add": 0, "change": 0, "destroy": 4},
         "summary": "4 destroyed",
         "values": {},
+        "left": [],
     }
     assert (await desk.run("terraform.destroy", dir="infra")).summary == "No changes"
     assert (await desk.run("terraform.output", dir="infra")).outputs["values"] == {}
