@@ -73,6 +73,8 @@ def test_an_apply_that_failed_in_some_of_many_resources(place: Wfexec) -> None:
         program, *arguments = shlex.split(action["command"])
         assert program == "wfexec"
         assert action["command"] in shown
+        if action["action"] == "cleanup":
+            continue  # it has no way to be tried first
         is_reading = action["action"] in {"errors", "logs"}
         done = place(*arguments) if is_reading else place(*arguments, "--dry-run")
         assert done.code == 0, (action, done.err)
