@@ -22,11 +22,14 @@ class FieldError(Exception):
 def field_schemas(fields: Specs) -> dict[str, dict[str, Any]]:
     """The JSON Schema of each field, for Prefect's form."""
     found: dict[str, dict[str, Any]] = {}
+    needed = required_fields(fields)
     for name, spec in fields.items():
+        words = str(spec.get("description") or "").replace("<", "&lt;")
         schema: dict[str, Any] = {
             "title": str(spec.get("title") or name),
             "type": _SCHEMA_TYPES[str(spec.get("type") or "string")],
-            "description": str(spec.get("description") or "").replace("<", "&lt;"),
+            # Prefect calls it optional, since a rejection does without.
+            "description": f"{words} Needed to approve.".strip() if name in needed else words,
         }
         if spec.get("enum"):
             schema["enum"] = list(spec["enum"])

@@ -89,7 +89,8 @@ def read_answer(form: Form, text: str) -> Answer:
 
 
 def _schema(gate: Gate, question: str) -> dict[str, Any]:
-    first, *_ = gate.choices
+    first, *others = gate.choices
+    another = f"another to {others[0]}" if len(others) == 1 else "another for each other decision"
     fields: dict[str, dict[str, Any]] = {
         "decision": {"title": "Decision", "description": question, "enum": list(gate.choices), "type": "string"},
         **field_schemas(gate.fields),
@@ -103,7 +104,7 @@ def _schema(gate: Gate, question: str) -> dict[str, Any]:
         },
         "code": {
             "title": "Your code",
-            "description": f"The personal code you were sent: one is to {first}, another for each other decision."
+            "description": f"The personal code you were sent: one is to {first}, {another}."
             if gate.is_governed
             else "Leave it empty: this decision is not tied to named people.",
             "type": "string",
@@ -163,7 +164,8 @@ def _question(gate: Gate, workflow: Workflow, state: ExecutionState) -> str:
         parts.append(f"Open until {gate.expires.astimezone(UTC):%Y-%m-%d %H:%M} UTC.")
     if planned is not None:
         parts += [_plan_text(planned), _plan_link(state)]
-    parts.append(f"What is decided on: `{gate.subject_digest[:16]}`")
+    if gate.subject is not None:
+        parts.append(f"What is decided on: `{gate.subject_digest[:16]}`")
     parts.append(_consequences(gate, workflow))
     # Of a field's description Prefect joins the lines, which spoils tables and code, but only where a newline ends
     # them; in Markdown a carriage return does too.
