@@ -1,7 +1,11 @@
 """Asking a run to stop, whoever asks: a request in its journal, on which its engine stops what it runs."""
 
+import asyncio
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+import httpx
 
 from prefect_wfexec.definition.model import JSON
 from prefect_wfexec.journal.facts import Actor, Fact, Kind
@@ -11,6 +15,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from prefect.client.orchestration import PrefectClient
+
+logger = logging.getLogger(__name__)
 
 
 def cancel_request(
@@ -37,7 +43,20 @@ def cancel_request(
     return decide
 
 
-async def is_cancelled_in_prefect(client: "PrefectClient", run_id: "UUID") -> bool:
-    """Whether somebody has cancelled the run with Prefect's own means."""
-    state = (await client.read_flow_run(run_id)).state
+async def is_cancelled_in_prefect(client: "PrefectClient", run_id: "UUID", *, within: float = 20.0) -> bool:
+    """Whether somebody has cancelled the run with Prefect's own means; not, as long as Prefect does not answer.
+
+    Args:
+        client: A client that stays open.
+        run_id: The run.
+        within: How many seconds an answer may take.
+    """
+    from prefect.exceptions import PrefectException
+
+    try:
+        async with asyncio.timeout(within):
+            state = (await client.read_flow_run(run_id)).state
+    except (httpx.HTTPError, PrefectException, TimeoutError) as error:
+        logger.warning("whether run %s was cancelled could not be seen: %r", run_id, error)
+        return False
     return state is not None and (state.is_cancelling() or state.is_cancelled())

@@ -304,7 +304,7 @@ class Engine:
         if self._journal.state.cancel is not None or not (is_called or now - self._last_look >= LOOK_SECONDS):
             return
         self._last_look = now
-        if await is_cancelled_in_prefect(self._client, self._flow_run.id):
+        if await is_cancelled_in_prefect(self._client, self._flow_run.id, within=POLL_SECONDS):
             await self._journal.append(await self._cancel_by_prefect())
 
     async def _listen(self) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from prefect_wfexec.definition.durations import parse_duration
 from prefect_wfexec.definition.model import JSON, Workflow
 from prefect_wfexec.engine.cleanup.workflow import CleanupPlan
+from prefect_wfexec.errors import EngineError
 from prefect_wfexec.journal.facts import UNSIGNED
 from prefect_wfexec.journal.state import ExecutionState, Gate
 from prefect_wfexec.runtime.saved_blocks import MissingBlock, read_block_data
@@ -70,8 +71,8 @@ async def _policy(name: str | None) -> CleanupPolicyRules:
         return CleanupPolicyRules()
     try:
         return _read(await read_block_data(BLOCK_SLUG, name, BLOCK_TYPE_NAME))
-    except MissingBlock as missing:
-        return CleanupPolicyRules(needs_approval=True, problem=missing.message)
+    except (MissingBlock, EngineError) as error:
+        return CleanupPolicyRules(needs_approval=True, problem=error.message)
     except (ValueError, TypeError) as error:
         return CleanupPolicyRules(needs_approval=True, problem=f"cleanup policy '{name}' can't be read: {error}")
 
