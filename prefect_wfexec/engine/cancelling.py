@@ -57,6 +57,6 @@ async def is_cancelled_in_prefect(client: "PrefectClient", run_id: "UUID", *, wi
         async with asyncio.timeout(within):
             state = (await client.read_flow_run(run_id)).state
     except (httpx.HTTPError, PrefectException, TimeoutError) as error:
-        logger.warning("whether run %s was cancelled could not be seen: %r", run_id, error)
+        logger.debug("whether run %s was cancelled could not be seen: %r", run_id, error)
         return False
     return state is not None and (state.is_cancelling() or state.is_cancelled())
