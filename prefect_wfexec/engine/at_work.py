@@ -1,7 +1,7 @@
 """The steps an engine runs at this moment, and those that ended but do not stand in the journal yet."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -133,10 +133,11 @@ class AtWork:
             ended.recorded.set_result(None)
         return ended.finish
 
-    def stop(self, reason: StopReason) -> None:
-        """Ask everything at work to stop."""
-        for attempt in self._attempts.values():
-            attempt.stop(reason)
+    def stop(self, reason: StopReason, *, but_for: Collection[str] = ()) -> None:
+        """Ask everything at work to stop, but for some steps."""
+        for step_id, attempt in self._attempts.items():
+            if step_id not in but_for:
+                attempt.stop(reason)
 
     async def until_stopped(self) -> None:
         """Wait until all work has stopped, however often this is cancelled."""

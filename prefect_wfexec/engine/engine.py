@@ -250,7 +250,7 @@ class Engine:
             self._desk.answers.clear()
             self._last_contact = asyncio.get_running_loop().time()
             if self._journal.state.cancel is not None:
-                self._work.stop("cancelled")
+                self._work.stop("cancelled", but_for=[step.id for step in self._run.decider.outline.on_cancel])
             if not facts:
                 self._changed = set()
                 return

@@ -22,7 +22,7 @@ ENDLESS = """
           echo grinding
           wait
       - {id: later, run: "true"}
-      - {id: sweep, when: cancelled, needs: [grind], run: "echo swept"}
+      - {id: sweep, when: cancelled, needs: [grind], run: "sleep 3; echo swept"}
 """
 INFRASTRUCTURE = """
     resource "terraform_data" "first" {
