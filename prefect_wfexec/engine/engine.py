@@ -296,12 +296,12 @@ class Engine:
                 self._tell([fact for entry in new for fact in entry.trusted_facts])
             if is_called or self._journal.state.open_gates:
                 await self._desk.look(self._run.workflow)
-        await self._heed_prefect(is_called=is_called)
+        await self._heed_prefect()
 
-    async def _heed_prefect(self, *, is_called: bool) -> None:
+    async def _heed_prefect(self) -> None:
         """A run that no worker started is told by nobody that Prefect's Cancel was pressed: look now and then."""
         now = asyncio.get_running_loop().time()
-        if self._journal.state.cancel is not None or not (is_called or now - self._last_look >= LOOK_SECONDS):
+        if self._journal.state.cancel is not None or now - self._last_look < LOOK_SECONDS:
             return
         self._last_look = now
         if await is_cancelled_in_prefect(self._client, self._flow_run.id, within=POLL_SECONDS):
