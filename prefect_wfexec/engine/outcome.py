@@ -1,5 +1,10 @@
 """How a run would end if it closed now, and why."""
 
+from prefect_wfexec.engine.approvals.verifying import (
+    LONGEST_COMMENT_CHARACTERS,
+    LONGEST_NAME_CHARACTERS,
+    text_from_outside,
+)
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.journal.state import ExecutionState, StepState
 from prefect_wfexec.status import RunStatus, StepStatus
@@ -50,8 +55,8 @@ def counts_as_failed(outline: Outline, state: ExecutionState, step_id: str) -> b
 
 
 def _cancelled(state: ExecutionState) -> tuple[RunStatus, str]:
-    by = state.cancel.actor.name if state.cancel else ""
-    why = state.cancel.data.get("reason") if state.cancel else None
+    by = text_from_outside(state.cancel.actor.name)[:LONGEST_NAME_CHARACTERS] if state.cancel else ""
+    why = text_from_outside(state.cancel.data.get("reason"))[:LONGEST_COMMENT_CHARACTERS] if state.cancel else ""
     words = f"cancelled: {why}" if why else f"cancelled by {by}"
     cleanup = state.cleanup
     if cleanup is not None and cleanup.status is not RunStatus.SUCCEEDED:
@@ -63,7 +68,8 @@ def _cancelled(state: ExecutionState) -> tuple[RunStatus, str]:
         words += f"; cleaned up by {cleanup.name}"
     elif wants_cleanup(state):
         words += "; there was nothing to clean up"
-    unknown = [step.id for step in state.steps.values() if _is_unknown(step, is_cleaned=cleanup is not None)]
+    cleaned = cleanup.plan.get("steps", ()) if cleanup is not None else ()
+    unknown = [step.id for step in state.steps.values() if _is_unknown(step, is_cleaned=step.id in cleaned)]
     if unknown:
         return RunStatus.TERMINATION_FAILED, f"{words}; what '{unknown[0]}' left behind is unknown"
     return RunStatus.TERMINATED, words

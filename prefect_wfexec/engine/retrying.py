@@ -5,13 +5,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prefect_wfexec.definition.check_inputs import problem_of
 from prefect_wfexec.definition.loader import load_text
 from prefect_wfexec.definition.model import JSON, Workflow
+from prefect_wfexec.engine.approvals.verifying import (
+    LONGEST_COMMENT_CHARACTERS,
+    LONGEST_NAME_CHARACTERS,
+    text_from_outside,
+)
 from prefect_wfexec.engine.cleanup.workflow import CleanupPlan, cleanup_workflow
+from prefect_wfexec.engine.context import refuse_unsafe
 from prefect_wfexec.engine.fencing import entering, is_current
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.reset import RESET_KINDS, CannotReset, Wanted, reset_set
-from prefect_wfexec.errors import WfexecError, one_line
+from prefect_wfexec.errors import UsageError, WfexecError, one_line
 from prefect_wfexec.journal.facts import Actor, Fact, Kind
 from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.journal.state import ExecutionState, Opened, Request
@@ -73,8 +80,8 @@ def _retry_of(request: Request, by_prefect: str) -> Retry:
     return Retry(
         heeded=tuple(one for one in (request.id, by_prefect) if one),
         wanted=wanted,
-        actor=request.actor,
-        reason=str(data.get("reason") or ""),
+        actor=Actor(text_from_outside(request.actor.name)[:LONGEST_NAME_CHARACTERS], request.actor.verified_by),
+        reason=text_from_outside(data.get("reason"))[:LONGEST_COMMENT_CHARACTERS],
         is_latest=data.get("latest") is True,
     )
 
@@ -104,6 +111,7 @@ async def reset(journal: Journal, given: Workflow, engine: str, retry: Retry) ->
             return _refusals(state, retry, CLEANED_UP)
         try:
             workflow = given if retry.is_latest else pinned(given, state)
+            require_inputs(workflow, retry.wanted.inputs)
             found = reset_set(Outline(workflow), state, retry.wanted)
         except CannotReset as error:
             is_invalid = state.validation is not None and bool(state.validation.problem)
@@ -117,6 +125,22 @@ async def reset(journal: Journal, given: Workflow, engine: str, retry: Retry) ->
         return [*facts, _skip_fact(retry, workflow)] if retry.wanted.kind == "skip" else facts
 
     await journal.append(decide)
+
+
+def require_inputs(workflow: Workflow, inputs: Mapping[str, JSON]) -> None:
+    """Refuse what a run of the workflow could not have been started with: anybody can write a request.
+
+    Raises:
+        UsageError: an input is unknown, of another type or choice than declared, or may not come from outside.
+    """
+    declared = {one.name: one for one in workflow.inputs}
+    for name, value in inputs.items():
+        if name not in declared:
+            raise UsageError(f"workflow '{workflow.name}' has no such input", code="unknown-input")
+        refuse_unsafe(value)
+        problem = problem_of(declared[name], value) if value is not None or declared[name].required else ""
+        if problem:
+            raise UsageError(f"input '{name}' {problem}", code="bad-input")
 
 
 def _reset_fact(retry: Retry, found: Mapping[str, str], workflow: Workflow, state: ExecutionState) -> Fact:

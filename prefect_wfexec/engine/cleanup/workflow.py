@@ -55,13 +55,12 @@ class CleanupPlan:
 
 def steps_to_clean(workflow: Workflow, state: ExecutionState) -> tuple[str, ...]:
     """The steps that began and have a cleanup, whatever became of them; the one that began last comes first."""
-    began = [(state.step(step.id).first_started, step.id) for step in workflow.steps if step.cleanup is not None]
-    return tuple(step_id for started, step_id in sorted(began, key=_moment, reverse=True) if started is not None)
-
-
-def _moment(began: tuple[object, str]) -> float:
-    started = began[0]
-    return started.timestamp() if hasattr(started, "timestamp") else 0.0
+    began = [
+        (started, step.id)
+        for step in workflow.steps
+        if step.cleanup is not None and (started := state.step(step.id).first_started) is not None
+    ]
+    return tuple(step_id for _, step_id in sorted(began, reverse=True))
 
 
 def cleanup_workflow(workflow: Workflow, plan: CleanupPlan) -> Workflow:

@@ -61,3 +61,16 @@ def test_only_the_engine_that_runs_it_hands_a_run_over_and_once() -> None:
     cleanup = folded(*HANDED_OVER, second).cleanup
     assert cleanup is not None
     assert cleanup.run == "r"
+
+
+def test_a_cleanup_says_nothing_of_what_it_did_not_clean() -> None:
+    error = {"type": "outcome_unknown", "message": "", "exit_code": 1, "tail": ""}
+    facts = (*HANDED_OVER[:4], started("other"), finished("other", "Failed", error=error), *HANDED_OVER[4:])
+    status, reason = outcome(Outline(workflow(step("apply"), step("other"))), folded(*facts, ended("Succeeded")))
+    assert status is RunStatus.TERMINATION_FAILED
+    assert reason.endswith("what 'other' left behind is unknown")
+
+
+def test_nothing_in_a_cancel_from_outside_steers_a_terminal() -> None:
+    facts = (*BEGUN[:4], requested("cancel", by="j\x1b[31mane", reason=["no text"]))
+    assert outcome_of(*facts) == (RunStatus.TERMINATED, "cancelled by jane")
