@@ -1,0 +1,33 @@
+"""What the routes share: made when the gateway starts, closed when it ends."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastapi import Request
+
+from prefect_wfexec.journal.keys import Keys
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a route works with.
+
+    Attributes:
+        client: A client of Prefect's API that lives as long as the gateway.
+        keys: The key of journals: the gateway vouches with it for who it has recognised.
+        public_url: Where people reach this gateway, without a slash at the end.
+    """
+
+    client: "PrefectClient"
+    keys: Keys
+    public_url: str
+
+
+def services(request: Request) -> Services:
+    """The services of the app that serves this request."""
+    found = request.app.state.services
+    assert isinstance(found, Services), "the app has been started"
+    return found
