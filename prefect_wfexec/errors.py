@@ -25,6 +25,10 @@
     │   └── MissingProgram            its program is not there (runtime.command)
     ├── AddressRefused                an address that HTTP steps may not reach (runtime.http.addresses)
     ├── HttpFault                     an HTTP exchange that came to no answer (runtime.http)
+    ├── Unverified                    a delivery that nobody has proven to be its sender's (triggers.signatures)
+    ├── Unreadable                    a delivery whose content can't be used (triggers.event)
+    ├── NoSecrets                     a trigger's block that is not there, or can't prove anything (triggers.secrets)
+    ├── NoInputs                      a trigger whose inputs fit no run (triggers.inputs)
     ├── MissingBlock                  a block document that nobody saved (runtime.saved_blocks)
     └── NotSent                       a message about a gate that could not be sent (engine.notices.senders)
 

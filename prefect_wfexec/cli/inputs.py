@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from prefect_wfexec.definition.check_inputs import problem_of
 from prefect_wfexec.definition.diagnostics import shown
 from prefect_wfexec.definition.model import JSON, Input, Workflow
-from prefect_wfexec.engine.context import refuse_unsafe
 from prefect_wfexec.errors import UsageError, join_names
+from prefect_wfexec.runtime.outside import refuse_unsafe
 
 _BOOLEANS = {"true": True, "false": False}
 

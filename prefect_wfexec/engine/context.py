@@ -2,40 +2,21 @@
 
 import getpass
 import json
-import math
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from prefect_wfexec.definition.model import JSON
 from prefect_wfexec.errors import UsageError
+from prefect_wfexec.runtime.outside import refuse_unsafe
 from prefect_wfexec.settings import USER
 from prefect_wfexec.status import TriggerKind
+from prefect_wfexec.triggers.context import RunContext
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
+__all__ = ["LARGEST_CHARACTERS", "PARAMETER", "RunContext", "local_user", "manual_context", "read_context"]
+
 PARAMETER = "wfexec_context"
 LARGEST_CHARACTERS = 1024 * 1024
-REFUSED_KEYS = frozenset({"__prefect_kind", "$ref"})
-
-
-@dataclass(frozen=True, slots=True)
-class RunContext:
-    """Who or what started a run.
-
-    Attributes:
-        triggered_by: The word of the history's Triggered By column.
-        user: The person, None when nobody is known.
-        trigger: `{type, id, text}` and whatever the trigger adds; what `trigger` is in expressions.
-    """
-
-    triggered_by: TriggerKind
-    user: str | None
-    trigger: dict[str, JSON] = field(default_factory=dict)
-
-    def as_text(self) -> str:
-        """The text for the reserved parameter."""
-        return json.dumps({"triggered_by": self.triggered_by.value, "user": self.user, "trigger": self.trigger})
 
 
 def local_user() -> str:
@@ -81,36 +62,6 @@ def _parse(text: str) -> dict[str, Any]:
         raise UsageError(f"the parameter {PARAMETER} is no JSON object", hint="leave it at its default")
     refuse_unsafe(value)
     return value
-
-
-def refuse_unsafe(value: JSON) -> None:
-    """Refuse JSON from outside that Prefect would resolve into variables, templates or secrets, or can't store.
-
-    Raises:
-        UsageError: at any depth there is such a key, a number that is none, or text that is none.
-    """
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, dict):
-            found = REFUSED_KEYS & item.keys()
-            if found:
-                raise UsageError(f"the key '{min(found)}' is not allowed in a run's input", code="refused-key")
-            pending += [*item, *item.values()]
-        elif isinstance(item, list):
-            pending += item
-        elif isinstance(item, float) and not math.isfinite(item):
-            raise UsageError(f"the number {item} is not allowed in a run's input", code="refused-number")
-        elif isinstance(item, str) and not _is_storable(item):
-            raise UsageError(f"the text {item[:40]!a} is not allowed in a run's input", code="refused-text")
-
-
-def _is_storable(text: str) -> bool:
-    """Whether it is Unicode and has no NUL, which databases refuse."""
-    try:
-        return b"\0" not in text.encode()
-    except UnicodeEncodeError:
-        return False
 
 
 def _from_flow_run(flow_run: "FlowRun") -> RunContext:

@@ -1,12 +1,9 @@
 """How a run would end if it closed now, and why."""
 
-from prefect_wfexec.engine.approvals.verifying import (
-    LONGEST_COMMENT_CHARACTERS,
-    LONGEST_NAME_CHARACTERS,
-    text_from_outside,
-)
+from prefect_wfexec.engine.approvals.verifying import LONGEST_COMMENT_CHARACTERS, LONGEST_NAME_CHARACTERS
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.journal.state import ExecutionState, StepState
+from prefect_wfexec.runtime.outside import text_from_outside
 from prefect_wfexec.status import RunStatus, StepStatus
 
 OUTCOME_UNKNOWN = "outcome_unknown"

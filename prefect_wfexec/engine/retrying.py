@@ -8,13 +8,8 @@ from typing import TYPE_CHECKING
 from prefect_wfexec.definition.check_inputs import problem_of
 from prefect_wfexec.definition.loader import load_text
 from prefect_wfexec.definition.model import JSON, Workflow
-from prefect_wfexec.engine.approvals.verifying import (
-    LONGEST_COMMENT_CHARACTERS,
-    LONGEST_NAME_CHARACTERS,
-    text_from_outside,
-)
+from prefect_wfexec.engine.approvals.verifying import LONGEST_COMMENT_CHARACTERS, LONGEST_NAME_CHARACTERS
 from prefect_wfexec.engine.cleanup.workflow import CleanupPlan, cleanup_workflow
-from prefect_wfexec.engine.context import refuse_unsafe
 from prefect_wfexec.engine.fencing import entering, is_current
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.reset import RESET_KINDS, CannotReset, Wanted, reset_set
@@ -22,6 +17,7 @@ from prefect_wfexec.errors import UsageError, WfexecError, one_line
 from prefect_wfexec.journal.facts import Actor, Fact, Kind
 from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.journal.state import ExecutionState, Opened, Request
+from prefect_wfexec.runtime.outside import refuse_unsafe, text_from_outside
 from prefect_wfexec.steps.registry import catalog
 
 if TYPE_CHECKING:

@@ -10,11 +10,12 @@ from prefect_wfexec.engine.approvals.codes import CodeBook
 from prefect_wfexec.engine.approvals.forms import Answer, form_base
 from prefect_wfexec.engine.approvals.people import person_key
 from prefect_wfexec.engine.approvals.rules import Rules
-from prefect_wfexec.engine.approvals.verifying import LONGEST_NAME_CHARACTERS, Given, judge, text_from_outside
+from prefect_wfexec.engine.approvals.verifying import LONGEST_NAME_CHARACTERS, Given, judge
 from prefect_wfexec.engine.reset import RESET_KINDS
 from prefect_wfexec.journal.facts import ENGINE, Actor, Fact, Kind, canonical_json
 from prefect_wfexec.journal.fold import fold_facts
 from prefect_wfexec.journal.state import APPROVE_OR_REJECT, Decision, ExecutionState, Gate, Request
+from prefect_wfexec.runtime.outside import text_from_outside
 from prefect_wfexec.status import StepStatus
 from prefect_wfexec.steps.terraform.models import PlanReference
 

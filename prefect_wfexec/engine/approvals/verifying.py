@@ -14,7 +14,6 @@ from prefect_wfexec.engine.approvals.fields import FieldError, checked_fields
 from prefect_wfexec.engine.approvals.people import may_be_same, person_key
 from prefect_wfexec.journal.facts import Actor, Fact, Kind
 from prefect_wfexec.journal.state import ExecutionState, Gate
-from prefect_wfexec.runtime.ansi import strip_ansi
 
 LONGEST_COMMENT_CHARACTERS = 4_000
 LONGEST_NAME_CHARACTERS = 200
@@ -72,13 +71,6 @@ def judge(given: Given, gate: Gate, state: ExecutionState, codes: CodeBook, now:
         **({"fields": fields} if fields else {}),
     }
     return Fact(Kind.DECIDED, data, actor=actor, time=now)
-
-
-def text_from_outside(value: JSON) -> str:
-    """A text as Prefect, its database and a terminal can take it; what is no text counts as none."""
-    if not isinstance(value, str):
-        return ""
-    return strip_ansi(value).encode("utf-8", "replace").decode("utf-8")
 
 
 def _content(given: Given, gate: Gate) -> dict[str, JSON]:

@@ -15,9 +15,9 @@ from prefect_wfexec.engine.context import (
     local_user,
     manual_context,
     read_context,
-    refuse_unsafe,
 )
 from prefect_wfexec.errors import UsageError
+from prefect_wfexec.runtime.outside import refuse_unsafe
 from prefect_wfexec.settings import USER
 from prefect_wfexec.status import TriggerKind
 from tests.unit.journal.support import unhurried
