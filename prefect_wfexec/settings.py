@@ -51,4 +51,24 @@ STOP_TIMEOUT = Setting(
     "10m",
 )
 
-ALL = (SECRET_KEY, USER, HTTP_ALLOW, STORAGE, TERRAFORM, PASS_ENV, HOLD, STOP_TIMEOUT)
+DATABASE_URL = Setting(
+    "DATABASE_URL",
+    "database of deliveries, postgresql://… or sqlite:///…; the file wfexec.db in Prefect's home when unset",
+    is_secret=True,
+)
+LARGEST_DELIVERY = Setting("LARGEST_DELIVERY", "how large a webhook's body may be, at most 25MiB", "1MiB")
+KEEP_DELIVERIES = Setting("KEEP_DELIVERIES", "how long deliveries are kept, 7d or more", "30d")
+
+ALL = (
+    SECRET_KEY,
+    USER,
+    HTTP_ALLOW,
+    STORAGE,
+    TERRAFORM,
+    PASS_ENV,
+    HOLD,
+    STOP_TIMEOUT,
+    DATABASE_URL,
+    LARGEST_DELIVERY,
+    KEEP_DELIVERIES,
+)

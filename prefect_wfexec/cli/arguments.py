@@ -30,6 +30,7 @@ def make_parser() -> Parser:
     )
     reconcile.add_argument("--watch", action="store_true", help="look again every half minute")
     _json(reconcile)
+    _serving(commands)
     doctor = commands.add_parser("doctor", help="check this machine and the Prefect API, each finding with its mend")
     _json(doctor)
     return parser
@@ -128,6 +129,17 @@ def _stopping(commands: "argparse._SubParsersAction[Parser]") -> None:
         command.add_argument("--follow", action="store_true", help="until the run ends; then with its exit code")
 
 
+def _serving(commands: "argparse._SubParsersAction[Parser]") -> None:
+    serve = commands.add_parser("serve", help="run the gateway: webhooks, approval links, the API")
+    serve.add_argument("--host", default="127.0.0.1", metavar="H", help="the address to listen on (default: 127.0.0.1)")
+    serve.add_argument("--port", type=_port, default=4290, metavar="P", help="the port to listen on (default: 4290)")
+    deliveries = commands.add_parser("deliveries", help="list what came to the gateway, newest first, and why")
+    deliveries.add_argument("--redeliver", metavar="ID", help="carry a delivery out once more")
+    deliveries.add_argument("--workflow", metavar="W")
+    deliveries.add_argument("--limit", type=_count, default=50, metavar="N")
+    _json(deliveries)
+
+
 def _run_command(commands: "argparse._SubParsersAction[Parser]", name: str, words: str) -> Parser:
     command = commands.add_parser(name, help=words)
     command.add_argument("run", metavar="RUN", help="a run's id or wfr_… name")
@@ -148,4 +160,10 @@ def _json(command: argparse.ArgumentParser) -> None:
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is no number of 1 or more")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or len(text) > 5 or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"'{text}' is no port")
     return int(text)

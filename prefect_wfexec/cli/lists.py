@@ -41,7 +41,7 @@ async def history(arguments: argparse.Namespace) -> int:
         say_json(rows)
         return DONE
     titles = ("Run ID", "Workflow", "Status", "Triggered By", "User", "Started", "Duration")
-    _table(
+    table(
         titles,
         [
             (
@@ -50,7 +50,7 @@ async def history(arguments: argparse.Namespace) -> int:
                 row["status"],
                 row["triggered_by"],
                 row["user"] or "-",
-                _moment(row["started"] or row["triggered_at"]),
+                moment(row["started"] or row["triggered_at"]),
                 duration_text(row["duration_seconds"]) or "-",
             )
             for row in rows
@@ -72,15 +72,15 @@ async def approvals(arguments: argparse.Namespace) -> int:
         say_json(inbox.rows)
         return DONE
     titles = ("Run ID", "Workflow", "Step", "Opened", "Expires", "Needs", "Waits for", "Message")
-    _table(
+    table(
         titles,
         [
             (
                 row["run"],
                 row["workflow"],
                 row["step"],
-                _moment(row["opened"]),
-                _moment(row["expires"]),
+                moment(row["opened"]),
+                moment(row["expires"]),
                 row["needs"],
                 ", ".join(row["waits_for"]) or "anybody",
                 row["message"] or "-",
@@ -104,13 +104,13 @@ async def locks(arguments: argparse.Namespace) -> int:
         say_json(rows)
         return DONE
     titles = ("Key", "Holder", "Since", "Number", "Waiting")
-    _table(
+    table(
         titles,
         [
             (
                 row["key"],
                 row["holder"] or "-",
-                _moment(row["since"]),
+                moment(row["since"]),
                 row["number"] or "-",
                 ", ".join(row["queue"]) or "-",
             )
@@ -159,12 +159,12 @@ def _brief(fact: dict[str, Any]) -> str:
     return " ".join(f"{key}={data[key]}" for key in keys if data.get(key))
 
 
-def _moment(text: str | None) -> str:
+def moment(text: str | None) -> str:
     """A time to the second, which is what a person reads in a list."""
     return datetime.fromisoformat(text).strftime("%Y-%m-%dT%H:%M:%SZ") if text else "-"
 
 
-def _table(titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def table(titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     texts = [[" ".join(str(cell).split()) for cell in row] for row in [titles, *rows]]
     widths = [max(len(row[column]) for row in texts) for column in range(len(titles))]
     for row in texts:

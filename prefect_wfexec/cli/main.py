@@ -31,6 +31,8 @@ _MODULES = {
     "retry": "retry",
     "skip": "retry",
     "cancel": "cancel",
+    "serve": "serve",
+    "deliveries": "serve",
     "reconcile": "reconcile",
     "doctor": "doctor",
 }

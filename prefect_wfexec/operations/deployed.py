@@ -99,9 +99,22 @@ def deployed_workflow(deployment: "DeploymentResponse") -> Workflow:
 
 
 async def start_run(
-    client: "PrefectClient", deployment: "DeploymentResponse", inputs: dict[str, JSON], context: RunContext
+    client: "PrefectClient",
+    deployment: "DeploymentResponse",
+    inputs: dict[str, JSON],
+    context: RunContext,
+    *,
+    idempotency_key: str | None = None,
 ) -> "FlowRun":
-    """Schedule a run; it is in history from now on."""
+    """Schedule a run; it is in history from now on.
+
+    Args:
+        client: A client that stays open.
+        deployment: What to start.
+        inputs: The workflow's inputs, checked.
+        context: Who or what starts it.
+        idempotency_key: Asked for again with the same key, the run that is there already is returned.
+    """
     parameters: dict[str, Any] = {**inputs, PARAMETER: context.as_text()}
     return await client.create_flow_run_from_deployment(
         deployment.id,
@@ -109,6 +122,7 @@ async def start_run(
         name=run_name(uuid4()),
         tags=sorted(tags_for(context.triggered_by, context.user)),
         labels=dict(labels_for(context.triggered_by, context.trigger)),
+        idempotency_key=idempotency_key,
     )
 
 

@@ -1,0 +1,225 @@
+"""Keeps deliveries. What `add` has returned survives this process and the machine's next power cut."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from prefect_wfexec.gateway.deliveries.database import READS, open_database
+from prefect_wfexec.gateway.deliveries.records import Delivery, Outcome
+from prefect_wfexec.gateway.deliveries.tables import cursors, deliveries, refusals
+
+LARGEST_BATCH = 200
+MOST_REFUSALS = 10_000
+_COLUMNS = tuple(field.name for field in fields(Delivery))
+_LISTED = [deliveries.c[name] for name in _COLUMNS if name not in {"body", "headers"}]
+_REFUSED_COLUMNS = ("id", "workflow", "trigger", "received", "reason", "remote", "headers")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A delivery that is on disk.
+
+    Attributes:
+        id: Its id.
+        duplicate_of: The delivery that came before with the same key, if one did.
+    """
+
+    id: str
+    duplicate_of: str | None = None
+
+
+class Store:
+    """Deliveries in a database; `opened` makes one.
+
+    Deliveries that come at the same time are committed together: a commit waits for the disk.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._reading = engine.execution_options(**READS)
+        self._waiting: asyncio.Queue[tuple[Delivery, asyncio.Future[Kept]]] = asyncio.Queue()
+        self._insert = (sqlite if engine.dialect.name == "sqlite" else postgresql).insert
+
+    @staticmethod
+    @contextlib.asynccontextmanager
+    async def opened(url: sa.URL) -> "AsyncIterator[Store]":
+        """A store on this database.
+
+        Raises:
+            UsageError: the database can't be used.
+        """
+        async with open_database(url) as engine:
+            store = Store(engine)
+            writer = asyncio.create_task(store._write_batches())
+            try:
+                yield store
+            finally:
+                writer.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await writer
+
+    async def add(self, delivery: Delivery) -> Kept:
+        """Keep a delivery, or the fact that it came again.
+
+        Raises:
+            SQLAlchemyError: it is not kept.
+        """
+        done: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
+        self._waiting.put_nowait((delivery, done))
+        return await done
+
+    async def add_unless_known(self, delivery: Delivery) -> bool:
+        """Keep a delivery that nobody sent, unless it is there already; whether it was not."""
+        insert = self._insert(deliveries).on_conflict_do_nothing().returning(deliveries.c.id)
+        async with self._engine.begin() as connection:
+            return (await connection.execute(insert, [_row(delivery)])).first() is not None
+
+    async def refuse(self, delivery: Delivery) -> None:
+        """Keep that a request proved nothing, and forget the oldest such."""
+        row = {name: getattr(delivery, name) for name in _REFUSED_COLUMNS} | {"headers": _pairs(delivery)}
+        async with self._engine.begin() as connection:
+            result = await connection.execute(refusals.insert().returning(refusals.c.number), [row])
+            newest = result.scalar_one()
+            await connection.execute(refusals.delete().where(refusals.c.number <= newest - MOST_REFUSALS))
+
+    async def due(self, now: datetime, limit: int) -> list[Delivery]:
+        """Accepted deliveries whose runs are to be started now, oldest first."""
+        table = deliveries.c
+        is_due = sa.or_(table.not_before.is_(None), table.not_before <= now)
+        query = (
+            sa.select(*(table[name] for name in _COLUMNS))
+            .where(table.outcome == Outcome.ACCEPTED.value, is_due)
+            .order_by(table.number)
+            .limit(limit)
+        )
+        async with self._reading.connect() as connection:
+            return [_delivery(row) for row in await connection.execute(query)]
+
+    async def finish(
+        self, delivery: Delivery, outcome: Outcome, reason: str, *, run: str | None = None, run_name: str | None = None
+    ) -> Delivery:
+        """Put what came of an accepted delivery on record; what is there already stays."""
+        changes: dict[str, Any] = {"outcome": outcome.value, "reason": reason, "run": run, "run_name": run_name}
+        await self._update(delivery.id, changes)
+        return replace(delivery, **{**changes, "outcome": outcome})
+
+    async def put_off(self, delivery: Delivery, until: datetime, reason: str) -> None:
+        """Try to start its run again later."""
+        await self._update(delivery.id, {"attempts": delivery.attempts + 1, "not_before": until, "reason": reason})
+
+    async def find(self, delivery_id: str) -> Delivery | None:
+        """The delivery with this id, with all it carried."""
+        columns = [deliveries.c[name] for name in _COLUMNS]
+        async with self._reading.connect() as connection:
+            row = (await connection.execute(sa.select(*columns).where(deliveries.c.id == delivery_id))).first()
+        return _delivery(row) if row is not None else None
+
+    async def newest(
+        self, limit: int, *, workflow: str | None = None, outcome: Outcome | None = None, before: datetime | None = None
+    ) -> list[Delivery]:
+        """Deliveries and refused requests, newest first, without what they carried."""
+        found: list[Delivery] = []
+        async with self._reading.connect() as connection:
+            for table, columns in ((deliveries, _LISTED), (refusals, list(refusals.c)[1:-1])):
+                if table is refusals and outcome not in {None, Outcome.REFUSED}:
+                    continue
+                query = sa.select(*columns).order_by(table.c.received.desc(), table.c.number.desc()).limit(limit)
+                if workflow is not None:
+                    query = query.where(table.c.workflow == workflow)
+                if before is not None:
+                    query = query.where(table.c.received < before)
+                if outcome is not None and table is deliveries:
+                    query = query.where(table.c.outcome == outcome.value)
+                found += [_delivery(row) for row in await connection.execute(query)]
+        return sorted(found, key=lambda one: one.received, reverse=True)[:limit]
+
+    async def prune(self, now: datetime, keep: timedelta) -> int:
+        """Forget deliveries that are older than this and whose outcome is known; how many those were."""
+        is_old = sa.and_(deliveries.c.received < now - keep, deliveries.c.outcome != Outcome.ACCEPTED.value)
+        async with self._engine.begin() as connection:
+            result = await connection.execute(deliveries.delete().where(is_old))
+            await connection.execute(refusals.delete().where(refusals.c.received < now - keep))
+        return result.rowcount
+
+    async def cursor(self, name: str) -> str | None:
+        """How far something was read."""
+        async with self._reading.connect() as connection:
+            return (await connection.execute(sa.select(cursors.c.value).where(cursors.c.name == name))).scalar()
+
+    async def set_cursor(self, name: str, value: str) -> None:
+        """Put on record how far something was read."""
+        insert = self._insert(cursors).values(name=name, value=value)
+        async with self._engine.begin() as connection:
+            await connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+
+    async def _update(self, delivery_id: str, changes: dict[str, Any]) -> None:
+        same = sa.and_(deliveries.c.id == delivery_id, deliveries.c.outcome == Outcome.ACCEPTED.value)
+        async with self._engine.begin() as connection:
+            await connection.execute(deliveries.update().where(same).values(**changes))
+
+    async def _write_batches(self) -> None:
+        while True:
+            batch = [await self._waiting.get()]
+            while len(batch) < LARGEST_BATCH and not self._waiting.empty():
+                batch.append(self._waiting.get_nowait())
+            try:
+                async with self._engine.begin() as connection:
+                    kept = await self._write(connection, [delivery for delivery, _ in batch])
+            except Exception as fault:  # noqa: BLE001 - each of those who wait is told
+                for _, done in batch:
+                    if not done.done():
+                        done.set_exception(fault)
+                continue
+            for one, (_, done) in zip(kept, batch, strict=True):
+                if not done.done():
+                    done.set_result(one)
+
+    async def _write(self, connection: AsyncConnection, batch: Sequence[Delivery]) -> list[Kept]:
+        insert = self._insert(deliveries).on_conflict_do_nothing().returning(deliveries.c.id)
+        written = set((await connection.execute(insert, [_row(one) for one in batch])).scalars())
+        again = [one for one in batch if one.id not in written]
+        if not again:
+            return [Kept(one.id) for one in batch]
+        keys = sa.tuple_(deliveries.c.workflow, deliveries.c.trigger, deliveries.c.dedupe_key)
+        query = sa.select(deliveries).where(keys.in_([_key(one) for one in again]))
+        first = {(row.workflow, row.trigger, row.dedupe_key): row for row in await connection.execute(query)}
+        rows = [_row(_duplicate(one, first[_key(one)])) for one in again]
+        await connection.execute(deliveries.insert(), rows)
+        return [Kept(one.id, None if one.id in written else first[_key(one)].id) for one in batch]
+
+
+def _duplicate(delivery: Delivery, first: Any) -> Delivery:
+    started = f", which started run {first.run_name}" if first.run_name else ""
+    return replace(
+        delivery, outcome=Outcome.DUPLICATE, reason=f"duplicate of {first.id}{started}", dedupe_key=None, body=None
+    )
+
+
+def _key(delivery: Delivery) -> tuple[str, str, str | None]:
+    return (delivery.workflow, delivery.trigger, delivery.dedupe_key)
+
+
+def _row(delivery: Delivery) -> dict[str, Any]:
+    return {name: getattr(delivery, name) for name in _COLUMNS} | {
+        "outcome": delivery.outcome.value,
+        "headers": _pairs(delivery),
+    }
+
+
+def _delivery(row: Any) -> Delivery:
+    values = dict(row._mapping)
+    values.pop("number", None)
+    values["headers"] = tuple((name, value) for name, value in values.get("headers", ()))
+    values["outcome"] = Outcome(values.get("outcome", Outcome.REFUSED.value))
+    return Delivery(**values)
+
+
+def _pairs(delivery: Delivery) -> list[list[str]]:
+    return [[name, value] for name, value in delivery.headers]

@@ -1,0 +1,60 @@
+"""Runs the gateway under uvicorn."""
+
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from prefect_wfexec.errors import UsageError
+from prefect_wfexec.gateway.app import create_app
+from prefect_wfexec.gateway.deadlines import ImpatientProtocol
+from prefect_wfexec.gateway.deliveries.database import database_url
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+
+MOST_CONNECTIONS = 1000
+DRAIN_SECONDS = 30
+
+
+async def serve(client: "PrefectClient", host: str, port: int) -> None:
+    """Serve until SIGINT or SIGTERM; requests that are under way then are answered first.
+
+    Raises:
+        UsageError: the address can't be listened on, the database can't be used, or a setting has no use.
+    """
+    _log_lines()
+    config = uvicorn.Config(
+        create_app(client, database_url()),
+        host=host,
+        port=port,
+        http=ImpatientProtocol,
+        lifespan="on",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        log_config=None,
+    )
+    server = uvicorn.Server(config)
+    await server.serve()
+    if not server.started:
+        raise UsageError(f"the gateway could not start on {host}:{port}", hint="see what it said above")
+
+
+def _log_lines() -> None:
+    """What the gateway tells goes to standard error: one line of JSON a request, and words for the rest."""
+    access = logging.StreamHandler(sys.stderr)
+    access.setFormatter(logging.Formatter("%(message)s"))
+    words = logging.StreamHandler(sys.stderr)
+    words.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    for name, handler, level in (
+        ("prefect_wfexec.gateway.access", access, logging.INFO),
+        ("prefect_wfexec", words, logging.WARNING),
+        ("uvicorn.error", words, logging.WARNING),
+    ):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(level)

@@ -1,0 +1,215 @@
+"""Starts the runs of accepted deliveries after they were acknowledged: each once, whatever interrupts it."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import httpx
+
+from prefect_wfexec.definition.model import Trigger
+from prefect_wfexec.errors import UsageError, WfexecError, join_names
+from prefect_wfexec.gateway.catalog import Catalog, Target
+from prefect_wfexec.gateway.deliveries.records import Delivery, Outcome
+from prefect_wfexec.gateway.deliveries.store import Store
+from prefect_wfexec.gateway.ended import ended_event
+from prefect_wfexec.journal.facts import utc_now
+from prefect_wfexec.operations.deployed import deployed_workflow, start_run
+from prefect_wfexec.triggers.context import trigger_context
+from prefect_wfexec.triggers.event import Event
+from prefect_wfexec.triggers.inputs import inputs_of
+from prefect_wfexec.triggers.matching import why_not
+from prefect_wfexec.triggers.reading import read
+from prefect_wfexec.triggers.received import Received
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.responses import DeploymentResponse
+
+logger = logging.getLogger(__name__)
+AT_ONCE = 4
+LOOK_SECONDS = 2.0
+LONGEST_DELAY_SECONDS = 60.0
+_TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+
+
+class Starter:
+    """Takes accepted deliveries from the store, oldest first.
+
+    Args:
+        client: A client of Prefect's API.
+        store: The deliveries.
+        catalog: What is deployed.
+    """
+
+    def __init__(self, client: "PrefectClient", store: Store, catalog: Catalog) -> None:
+        self._client = client
+        self._store = store
+        self._catalog = catalog
+        self._news = asyncio.Event()
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._is_closing = False
+
+    def wake(self) -> None:
+        """There is a new delivery."""
+        self._news.set()
+
+    async def work(self) -> None:
+        """Start runs until cancelled."""
+        slots = asyncio.Semaphore(AT_ONCE)
+        while True:
+            for delivery in await self._due():
+                await slots.acquire()
+                if self._is_closing:
+                    return
+                self._under_way[delivery.id] = asyncio.create_task(self._one(delivery, slots))
+            await self._pause()
+
+    async def drain(self, seconds: float) -> None:
+        """Take up no other delivery, and wait for those that are under way; the rest is for the next gateway."""
+        self._is_closing = True
+        if self._under_way:
+            await asyncio.wait(self._under_way.values(), timeout=seconds)
+        for task in self._under_way.values():
+            task.cancel()
+
+    async def start(self, delivery: Delivery) -> Delivery:
+        """Start the run of one delivery, or find out why there will be none; tried again later when Prefect is away.
+
+        Returns:
+            The delivery with what came of it.
+        """
+        try:
+            outcome, reason, run = await self._judge(delivery)
+        except httpx.HTTPStatusError as error:
+            if _is_transient(error.response.status_code):
+                return await self._later(delivery, f"prefect answered {error.response.status_code}")
+            outcome, reason, run = Outcome.REFUSED, f"prefect refused the run: {_detail(error)}", None
+        except httpx.HTTPError as error:
+            return await self._later(delivery, f"prefect does not answer: {_words(error)}")
+        except WfexecError as error:
+            outcome, reason, run = Outcome.REFUSED, error.message, None
+        return await self._store.finish(
+            delivery, outcome, reason, run=run[0] if run else None, run_name=run[1] if run else None
+        )
+
+    async def _judge(self, delivery: Delivery) -> tuple[Outcome, str, tuple[str, str] | None]:
+        target = one_of(await self._catalog.find(delivery.workflow, delivery.trigger), delivery)
+        deployment = await self._deployment(target)
+        if deployment.paused:
+            return Outcome.IGNORED, f"workflow '{delivery.workflow}' is paused", None
+        workflow = deployed_workflow(deployment)
+        trigger = next((one for one in workflow.triggers if one.id == delivery.trigger), None)
+        if trigger is None:
+            raise UsageError(f"workflow '{delivery.workflow}' has no trigger '{delivery.trigger}' any more")
+        event = event_of(delivery, trigger)
+        reason = why_not(trigger, event, workflow)
+        if reason is not None:
+            return Outcome.IGNORED, reason, None
+        context = trigger_context(trigger, event)
+        inputs = inputs_of(workflow, trigger, event)
+        key = f"wfexec-{delivery.id}"
+        flow_run = await start_run(self._client, deployment, inputs, context, idempotency_key=key)
+        return Outcome.STARTED, f"started run {flow_run.name}", (str(flow_run.id), flow_run.name)
+
+    async def _deployment(self, target: Target) -> "DeploymentResponse":
+        from prefect.exceptions import ObjectNotFound
+
+        try:
+            return await self._client.read_deployment(target.deployment_id)
+        except ObjectNotFound:
+            raise UsageError(f"deployment '{target.deployment}' is gone") from None
+
+    async def _later(self, delivery: Delivery, reason: str) -> Delivery:
+        delay = min(LONGEST_DELAY_SECONDS, 2.0**delivery.attempts)
+        await self._store.put_off(delivery, utc_now() + timedelta(seconds=delay), f"tried again soon: {reason}")
+        return delivery
+
+    async def _due(self) -> list[Delivery]:
+        self._news.clear()
+        found: list[Delivery] = []
+        with _told("the deliveries could not be read"):
+            found = await self._store.due(utc_now(), AT_ONCE * 8 + len(self._under_way))
+        return [one for one in found if one.id not in self._under_way]
+
+    async def _one(self, delivery: Delivery, slots: asyncio.Semaphore) -> None:
+        try:
+            with _told(f"delivery {delivery.id} could not be carried out"):
+                await self.start(delivery)
+        finally:
+            self._under_way.pop(delivery.id, None)
+            slots.release()
+            self._news.set()
+
+    async def _pause(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._news.wait()
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        logger.exception(what)
+
+
+def one_of(targets: tuple[Target, ...], delivery: Delivery) -> Target:
+    """The deployment that a delivery starts.
+
+    Raises:
+        UsageError: there is none, or several and none of them is named by the trigger.
+    """
+    if not targets:
+        raise UsageError(f"no deployment of '{delivery.workflow}' has the trigger '{delivery.trigger}' any more")
+    if len(targets) == 1:
+        return targets[0]
+    wanted = {str(one.trigger.options["deployment"]) for one in targets if one.trigger.options.get("deployment")}
+    found = [one for one in targets if wanted & {one.deployment, one.deployment.partition("/")[2]}]
+    if len(found) == 1:
+        return found[0]
+    names = join_names([one.deployment for one in targets])
+    raise UsageError(f"several deployments have this trigger, {names}: its `deployment` is to name one of them")
+
+
+def event_of(delivery: Delivery, trigger: Trigger) -> Event:
+    """What a delivery says.
+
+    Raises:
+        UsageError: what it carried is not kept any more.
+        Unreadable: its content can't be used.
+    """
+    received = received_of(delivery)
+    return ended_event(received.body) if trigger.type == "workflow" else read(received, trigger)
+
+
+def received_of(delivery: Delivery) -> Received:
+    """The request of a delivery, without the headers that proved it.
+
+    Raises:
+        UsageError: what it carried is not kept any more.
+    """
+    if delivery.body is None:
+        raise UsageError("what the delivery carried is not kept any more")
+    path = f"POST /hooks/{delivery.source}"
+    return Received(delivery.body, delivery.headers, delivery.remote, path, delivery.received, delivery.id)
+
+
+def _is_transient(status: int) -> bool:
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TRANSIENT
+
+
+def _words(error: httpx.HTTPError) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _detail(error: httpx.HTTPStatusError) -> str:
+    try:
+        detail = error.response.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        detail = f"it answered {error.response.status_code}"
+    return " ".join(str(detail).split())[:500]
