@@ -161,7 +161,7 @@ def make_context(
         run=RunInfo(id="00000000-0000-4000-8000-000000000000", name="wfr_test", workflow="test", api_url=api_url),
         attempt=attempt,
         folder=folder or Path.cwd(),
-        scratch=Path(),
+        scratch_folder=Path,
         env=dict(env or {}),
         log=log,
         masker=masker,
@@ -190,7 +190,7 @@ async def run_step(context: StepContext, *, seen: Callable[[Path], None] | None 
         step = find_step_type(context.step.uses)()
         try:
             async with asyncio.timeout(context.timeout_seconds) as deadline:
-                return await step.run(replace(context, scratch=Path(scratch)))
+                return await step.run(replace(context, scratch_folder=lambda: Path(scratch)))
         except TimeoutError:
             if not deadline.expired():
                 raise

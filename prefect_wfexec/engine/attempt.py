@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import shutil
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +15,7 @@ from prefect_wfexec.definition.withs import validate_with
 from prefect_wfexec.engine.commands import Commands
 from prefect_wfexec.engine.outcome import BLOB_GONE, OUTCOME_UNKNOWN
 from prefect_wfexec.engine.outputs import StoredOutputs, store_outputs
+from prefect_wfexec.engine.scratch import Scratch
 from prefect_wfexec.engine.secret_values import strings_in
 from prefect_wfexec.engine.steplog import AttemptLog
 from prefect_wfexec.engine.stopped import how_it_stopped, in_words, shortened
@@ -128,7 +127,7 @@ class Attempt:
 
     async def run(self) -> Finish:
         """Do the work. Never raises but for cancellation from outside, and only after the work has stopped."""
-        scratch = Path(tempfile.mkdtemp(prefix="wfexec-"))
+        scratch = Scratch()
         trace = self._services.commands.new_trace(self._step.id, self._number)
         log = self._log = AttemptLog(self._services.masker, trace.log, self.sink)
         try:
@@ -136,9 +135,9 @@ class Attempt:
             return await self._with_log(finish, log)
         finally:
             log.close()
-            await _remove(scratch)
+            await scratch.remove()
 
-    async def _outcome(self, scratch: Path, log: AttemptLog) -> Finish:
+    async def _outcome(self, scratch: Scratch, log: AttemptLog) -> Finish:
         try:
             result = await self._guarded(scratch, log)
             return await self._success(result)
@@ -161,7 +160,7 @@ class Attempt:
         except Exception as error:  # noqa: BLE001 - a step type's own defect must not take the run down unrecorded
             return self._fault("internal", f"{type(error).__name__}: {error}", tail=log.tail())
 
-    async def _guarded(self, scratch: Path, log: AttemptLog) -> StepResult:
+    async def _guarded(self, scratch: Scratch, log: AttemptLog) -> StepResult:
         """The step's result; cancellation of the work waits until it has stopped."""
         work = self._work = asyncio.ensure_future(self._do(scratch, log))
         if self._stop_reason is not None:
@@ -176,7 +175,7 @@ class Attempt:
             if timer is not None:
                 timer.cancel()
 
-    async def _do(self, scratch: Path, log: AttemptLog) -> StepResult:
+    async def _do(self, scratch: Scratch, log: AttemptLog) -> StepResult:
         with_, env = await self._rendered()
         inputs = validate_with(self._kind.spec, with_)
         services = self._services
@@ -188,7 +187,7 @@ class Attempt:
             run=services.run,
             attempt=self._number,
             folder=services.folder,
-            scratch=scratch,
+            scratch_folder=scratch.folder,
             env=env,
             log=log,
             masker=services.masker,
@@ -298,19 +297,6 @@ def _is_cancelled_from_outside() -> bool:
     """Whether someone cancelled the task this runs in, as opposed to a step that raises the same error by itself."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-async def _remove(scratch: Path) -> None:
-    if not _removed_empty(scratch):
-        await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
-
-
-def _removed_empty(folder: Path) -> bool:
-    try:
-        folder.rmdir()
-    except OSError:
-        return False
-    return True
 
 
 async def _finished_even_if_cancelled(work: "asyncio.Task[StepResult]") -> StepResult:

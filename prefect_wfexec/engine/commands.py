@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from prefect_wfexec.definition.model import Step
 from prefect_wfexec.engine.host import is_alive, process_started
+from prefect_wfexec.engine.scratch import Scratch
 from prefect_wfexec.errors import StepFailed, SupervisorError
 from prefect_wfexec.runtime.command import Command, CommandNotStarted, CommandResult, MissingProgram, StopPolicy
 from prefect_wfexec.runtime.outcome import Outcome, read_outcome
@@ -106,7 +107,7 @@ class Commands:
         step: Step,
         attempt: int,
         environment: Callable[[], Mapping[str, str]],
-        scratch: Path,
+        scratch: Scratch,
         log: "AttemptLog",
         watch: OnEnd,
     ) -> CommandRunner:
@@ -133,7 +134,7 @@ class Commands:
                 env={**environment(), **(env or {})},
                 stop=stop or StopPolicy(),
                 deadline_seconds=step.timeout_seconds,
-                scratch=scratch,
+                scratch=scratch.made,
                 outcome_file=trace.outcome,
                 secrets=self._secrets(),
                 label=step.id,

@@ -149,7 +149,7 @@ class StepContext:
         run: The run it belongs to.
         attempt: 1 for the first run of the step.
         folder: Where relative paths start.
-        scratch: A private folder (0700), removed when the step ends, however it ends.
+        scratch_folder: Makes the private folder that `scratch` is.
         env: The step's own `env`, rendered, secrets in clear.
         log: Where it writes.
         masker: Knows every secret of the run so far; a step adds the ones it meets *before* it writes anything.
@@ -171,7 +171,7 @@ class StepContext:
     run: RunInfo
     attempt: int
     folder: Path
-    scratch: Path
+    scratch_folder: Callable[[], Path]
     env: Mapping[str, str]
     log: StepLog
     masker: Masker
@@ -184,6 +184,11 @@ class StepContext:
     tail: Callable[[], str] = str
     timeout_seconds: float | None = None
     first_started: datetime | None = None
+
+    @property
+    def scratch(self) -> Path:
+        """A private folder (0700), removed when the step ends, however it ends."""
+        return self.scratch_folder()
 
 
 class StepType(ABC):

@@ -158,7 +158,7 @@ class Desk:
             run=RunInfo("run", "wfr_run", "workflow", "http://127.0.0.1:4200/api"),
             attempt=1,
             folder=self.folder,
-            scratch=scratch,
+            scratch_folder=lambda: scratch,
             env=self.env,
             log=self.log,
             masker=self.masker,

@@ -63,6 +63,8 @@ async def test_a_success(lent: Lent) -> None:
 
     async def work(context: StepContext) -> StepResult:
         seen.append(context)
+        (context.scratch / "file").write_text("kept for as long as the step runs")
+        assert context.scratch.stat().st_mode & 0o777 == 0o700
         context.log.stdout("working\n")
         return StepResult({"n": 1}, "done", artifacts=(Artifact("page", "# Page"),))
 
