@@ -5,6 +5,18 @@ from prefect_wfexec.blocks.cleanup import CleanupPolicy
 from prefect_wfexec.blocks.environment import TargetEnvironment
 from prefect_wfexec.blocks.mail import Mailer
 from prefect_wfexec.blocks.slack import SlackBot
+from prefect_wfexec.blocks.triggers import GitHubTrigger, GitLabTrigger, IncidentTrigger, WebhookTrigger
 from prefect_wfexec.runtime.saved_blocks import MissingBlock
 
-__all__ = ["ApprovalPolicy", "CleanupPolicy", "Mailer", "MissingBlock", "SlackBot", "TargetEnvironment"]
+__all__ = [
+    "ApprovalPolicy",
+    "CleanupPolicy",
+    "GitHubTrigger",
+    "GitLabTrigger",
+    "IncidentTrigger",
+    "Mailer",
+    "MissingBlock",
+    "SlackBot",
+    "TargetEnvironment",
+    "WebhookTrigger",
+]

@@ -1,5 +1,6 @@
 """The block types, saved on and loaded from a real Prefect server."""
 
+from datetime import UTC, datetime
 from importlib.metadata import entry_points
 
 import pytest
@@ -7,11 +8,24 @@ from prefect.blocks.core import Block
 from pydantic import ValidationError
 
 import prefect_wfexec.blocks as blocks
-from prefect_wfexec.blocks import ApprovalPolicy, CleanupPolicy, Mailer, SlackBot, TargetEnvironment
+from prefect_wfexec.blocks import (
+    ApprovalPolicy,
+    CleanupPolicy,
+    GitHubTrigger,
+    GitLabTrigger,
+    IncidentTrigger,
+    Mailer,
+    SlackBot,
+    TargetEnvironment,
+    WebhookTrigger,
+)
 from prefect_wfexec.engine.environment import BLOCK_SLUG as ENVIRONMENT_SLUG
 from prefect_wfexec.engine.environment import BLOCK_TYPE_NAME as ENVIRONMENT_NAME
 from prefect_wfexec.runtime.saved_blocks import read_block_data
 from prefect_wfexec.steps.slack import BLOCK_SLUG, BLOCK_TYPE_NAME
+from prefect_wfexec.triggers.secrets import BLOCK_NAMES, BLOCK_SLUGS
+
+TRIGGERS = [GitHubTrigger, GitLabTrigger, IncidentTrigger, WebhookTrigger]
 
 
 def test_prefect_finds_the_blocks_as_a_collection() -> None:
@@ -29,11 +43,12 @@ def test_the_step_looks_for_the_type_that_the_block_is() -> None:
     assert SlackBot.get_block_type_name() == BLOCK_TYPE_NAME
 
 
-@pytest.mark.parametrize("kind", [ApprovalPolicy, CleanupPolicy, Mailer, SlackBot, TargetEnvironment])
+@pytest.mark.parametrize("kind", [ApprovalPolicy, CleanupPolicy, Mailer, SlackBot, TargetEnvironment, *TRIGGERS])
 def test_the_form_in_prefect_explains_every_field(kind: type[Block]) -> None:
     schema = kind.model_json_schema()
     assert all(field["title"] and field["description"] for field in schema["properties"].values())
-    assert schema["secret_fields"] == {SlackBot: ["token"], Mailer: ["password"]}.get(kind, [])
+    secret = {SlackBot: ["token"], Mailer: ["password"]} | {key: ["previous_secret", "secret"] for key in TRIGGERS}
+    assert sorted(schema["secret_fields"]) == secret.get(kind, [])
     # Of a field that may be null the page makes two, and shows a secret in it.
     assert [name for name, field in schema["properties"].items() if "anyOf" in field] == (
         ["policy"] if kind is TargetEnvironment else []
@@ -68,3 +83,34 @@ async def test_a_saved_environment_is_read_by_a_run(api) -> None:
         ENVIRONMENT_SLUG,
         ENVIRONMENT_NAME,
     )
+
+
+def test_triggers_look_for_the_types_that_the_blocks_are() -> None:
+    assert sorted(BLOCK_SLUGS.values()) == sorted(kind.get_block_type_slug() for kind in TRIGGERS)
+    assert sorted(BLOCK_NAMES.values()) == sorted(kind.get_block_type_name() for kind in TRIGGERS)
+
+
+@pytest.mark.parametrize("kind", TRIGGERS)
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, "Field required"),
+        ({"secret": ""}, "an empty secret"),
+        ({"secret": "pasted\n"}, "white space"),
+        ({"secret": "new", "previous_secret": "old"}, "until when"),
+        ({"secret": "new", "allowed_networks": ["192.0.2.1/24"]}, "networks such as"),
+        ({"secret": "new", "allowed_networks": ["everywhere"]}, "networks such as"),
+    ],
+)
+def test_a_secret_that_can_not_work_is_refused(kind: type[Block], fields: dict[str, object], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        kind(**fields)
+
+
+def test_a_previous_secret_has_an_end_in_utc_and_none_is_shown() -> None:
+    block = GitHubTrigger(
+        secret="new-one", previous_secret="old-one", previous_secret_expires="2030-01-01T00:00:00", allowed_networks=[]
+    )
+    assert block.previous_secret_expires == datetime(2030, 1, 1, tzinfo=UTC)
+    assert "-one" not in repr(block)
+    assert GitHubTrigger(secret="x", previous_secret_expires="").previous_secret_expires is None
