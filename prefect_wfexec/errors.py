@@ -25,7 +25,7 @@
     │   └── MissingProgram            its program is not there (runtime.command)
     ├── AddressRefused                an address that HTTP steps may not reach (runtime.http.addresses)
     ├── HttpFault                     an HTTP exchange that came to no answer (runtime.http)
-    ├── Unverified                    a delivery that nobody has proven to be its sender's (triggers.signatures)
+    ├── Unverified                    a delivery that nobody has proven to be its sender's (triggers.schemes)
     ├── Unreadable                    a delivery whose content can't be used (triggers.event)
     ├── NoSecrets                     a trigger's block that is not there, or can't prove anything (triggers.secrets)
     ├── NoInputs                      a trigger whose inputs fit no run (triggers.inputs)
