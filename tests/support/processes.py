@@ -1,6 +1,7 @@
 """Looks at the process table, for tests that nothing is left behind."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -39,6 +40,26 @@ def processes_with(text: str) -> list[int]:
         if text.encode() in content and is_alive(int(folder.name)):
             found.append(int(folder.name))
     return found
+
+
+def working_in(folder: Path, *words: str) -> list[int]:
+    """The pids of living processes whose folder this is, and whose arguments have these words."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and is_alive(int(process.name)):
+            try:
+                arguments = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                if (process / "cwd").readlink() == folder and set(words) <= set(arguments):
+                    found.append(int(process.name))
+            except OSError:
+                continue
+    return found
+
+
+def kill_terraform(folder: Path, command: str) -> None:
+    """What the system does to a process that takes too much memory: SIGKILL to the terraform at work in a folder."""
+    (pid,) = working_in(folder, command)
+    os.kill(pid, signal.SIGKILL)
 
 
 def python(script: str, *arguments: str) -> tuple[str, ...]:

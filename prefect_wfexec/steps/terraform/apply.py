@@ -23,7 +23,7 @@ from prefect_wfexec.steps.terraform.places import configuration_folder
 from prefect_wfexec.steps.terraform.plan import changes_of, read_plan
 from prefect_wfexec.steps.terraform.planfile import read_facts_of, write_private
 from prefect_wfexec.steps.terraform.session import Session
-from prefect_wfexec.steps.terraform.stops import KILLED_NOTE, stopped_changing
+from prefect_wfexec.steps.terraform.stops import stopped_changing
 from prefect_wfexec.steps.terraform.summaries import done_summary
 
 LINEAGE_CLAIM = "lineage:"
@@ -113,7 +113,7 @@ async def run_changing(context: StepContext, session: Session, argv: list[str], 
 
     Raises:
         StepFailed: it did not succeed; never retryable. Or the run has lost its lock, and nothing was changed.
-        StepStopped: it was stopped; with how far it came.
+        StepStopped: it was stopped, by us or by a signal from elsewhere; with how far it came.
     """
     before = state_file_time(session.folder)
     await context.check_lock()
@@ -127,12 +127,22 @@ async def run_changing(context: StepContext, session: Session, argv: list[str], 
         raise
     if finished.exit_code == 0:
         return finished
+    if not finished.ended_in_order:
+        raise await _ended_by_another(context, session, finished, doing, before)
     notes = await _notes(context, session, finished, before)
-    if finished.exit_code is None:
-        notes = (KILLED_NOTE, *notes)
     error = failure(context, finished, doing, retryable=False, notes=notes)
     error.outputs = {"counts": finished.done, "summary": done_summary(finished.done)}
     raise error
+
+
+async def _ended_by_another(
+    context: StepContext, session: Session, finished: Finished, doing: str, before: float | None
+) -> StepStopped:
+    """A run that is cancelled at this moment is told of it too: nobody knows what was left behind."""
+    notes: tuple[str, ...] = ()
+    with contextlib.suppress(asyncio.CancelledError):
+        notes = await _notes(context, session, finished, before)
+    return stopped_changing(finished, doing, notes)
 
 
 async def _notes(context: StepContext, session: Session, finished: Finished, before: float | None) -> tuple[str, ...]:

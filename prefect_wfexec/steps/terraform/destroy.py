@@ -1,8 +1,10 @@
 """terraform.destroy: take down everything a configuration has made."""
 
+import asyncio
+import contextlib
 from pathlib import Path
 
-from prefect_wfexec.errors import StepFailed
+from prefect_wfexec.errors import StepFailed, StepStopped
 from prefect_wfexec.steps.base import StepContext, StepResult, StepType
 from prefect_wfexec.steps.registry import step_type
 from prefect_wfexec.steps.terraform.apply import run_changing
@@ -31,7 +33,9 @@ class Destroy(StepType):
         try:
             finished = await run_changing(context, session, session.lines.destroy(files), "destroy")
         except StepFailed as failed:
-            failed.outputs = {**failed.outputs, "left": await _left(session)}
+            # A cancel that comes while the state is read does not hide how the destroy went.
+            with contextlib.suppress(asyncio.CancelledError, StepStopped):
+                failed.outputs = {**failed.outputs, "left": await _left(session)}
             raise
         counts = finished.counts.get("destroy", finished.done)
         summary, left = done_summary(counts), await _left(session)

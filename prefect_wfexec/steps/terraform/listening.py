@@ -15,6 +15,8 @@ from prefect_wfexec.steps.terraform.events import Event, Line, counts_of, diagno
 
 MAX_LINE = 16 * 1024 * 1024
 MAX_PLAIN_LINES = 2000
+_ENDS_IN_ORDER = frozenset({0, 1, 126, 127})
+"""Terraform's own exit codes, and those of a program that could not be executed."""
 Show = Literal["all", "errors", "nothing"]
 
 
@@ -41,6 +43,14 @@ class Finished:
     @property
     def exit_code(self) -> int | None:
         return self.result.exit_code
+
+    @property
+    def ended_in_order(self) -> bool:
+        """Whether a command that changes something came to an end of its own, well or not.
+
+        A signal gives no exit code, a crash gives another, and so does a wrapper whose terraform was killed.
+        """
+        return self.exit_code in _ENDS_IN_ORDER
 
     @property
     def errors(self) -> list[Diagnostic]:

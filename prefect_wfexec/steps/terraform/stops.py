@@ -41,7 +41,9 @@ def killed_reading() -> StepStopped:
 
 
 def stopped_changing(finished: Finished, doing: str, notes: tuple[str, ...]) -> StepStopped:
-    """What is known of a command that changes infrastructure and was stopped; it may never simply run again.
+    """What is known of a command that changes infrastructure and was stopped, by us or by somebody else.
+
+    It may never simply run again.
 
     Args:
         finished: How it ended.
@@ -49,27 +51,39 @@ def stopped_changing(finished: Finished, doing: str, notes: tuple[str, ...]) -> 
         notes: What a person must know besides.
     """
     done = done_summary(finished.done)
-    is_unknown = finished.exit_code is None
+    is_unknown = not finished.ended_in_order
     parts = [_ending(finished, doing, done if any(finished.done.values()) else "nothing was done"), *notes]
     if finished.exit_code and finished.errors:
         parts.append(describe(finished.errors))
     return StepStopped(
         "\n\n".join(parts),
         type=UNKNOWN if is_unknown else "stopped",
-        exit_code=finished.exit_code,
+        # An exit code says that the command was seen to end in order.
+        exit_code=None if is_unknown else finished.exit_code,
         retryable=False,
         outputs={"counts": finished.done, "summary": done},
     )
 
 
 def _ending(finished: Finished, doing: str, done: str) -> str:
-    if was_killed(finished):
-        return f"terraform {doing} {_killed()}; until then: {done}. {_sentence(KILLED_NOTE)}"
-    if finished.exit_code is None:
-        return f"terraform {doing} was told to stop, and how it ended is not known. {_sentence(KILLED_NOTE)}"
+    if not finished.ended_in_order:
+        return f"terraform {doing} {_without_order(finished)}; until then: {done}. {_sentence(KILLED_NOTE)}"
     if finished.exit_code == 0:
         return f"terraform {doing} was told to stop and came to its end all the same: {done}"
     return f"terraform {doing} was told to stop and did, in order; until then: {done}"
+
+
+def _without_order(finished: Finished) -> str:
+    """What ended a command that did not end by itself; the system, too, kills what takes more memory than there is."""
+    if was_killed(finished):
+        return _killed()
+    result, told = finished.result, "was told to stop and " if finished.result.signals_sent else ""
+    if result.signal is not None:
+        whose = "" if result.signals_sent else ", which was not this run's"
+        return f"{told}was ended by signal {result.signal}{whose}"
+    if finished.exit_code is not None:
+        return f"{told}broke down with exit code {finished.exit_code}"
+    return f"{told}ended in a way that nobody saw"
 
 
 def _killed() -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.acceptance.faults.moments import APPLY_SECONDS, FULL, SAMPLE, kill_flow_process, moments, pause
 from tests.acceptance.faults.slow_apply import ENTER, RESOURCES, SlowApply
+from tests.support.processes import kill_terraform
 from tests.support.server import prefect_server
 from tests.support.wfexec import Wfexec
 
@@ -62,6 +63,36 @@ def test_a_killed_supervisor_ends_the_run_in_error(slow_apply, moment):
 @pytest.mark.parametrize("moment", moments(FULL))
 def test_a_killed_supervisor_at_twenty_moments(slow_apply, moment):
     check_supervisor_kill(slow_apply, moment)
+
+
+FORGIVING = """
+    with: {plan: "${{ steps.plan.outputs.plan }}"}
+    retry: {attempts: 3, delay: 0s}
+    on_failure: continue
+"""
+
+
+def test_a_terraform_that_the_system_kills_is_an_error_that_nothing_forgives(slow_apply):
+    text = slow_apply.definition.read_text()
+    slow_apply.definition.write_text(text.replace('\n    with: {plan: "${{ steps.plan.outputs.plan }}"}\n', FORGIVING))
+    going = slow_apply.start()
+    going.until("terraform_data.two: Creating")
+    kill_terraform(slow_apply.infra, "apply")
+    ended = going.end()
+    slow_apply.wait_until_gone()
+    assert (ended.code, ended.json()["status"]) == (1, "Error")
+    steps = {step["id"]: step for step in slow_apply.show(going.run)["steps"]}
+    assert [step["status"] for step in steps.values()] == ["Success", "Failed", "Skipped", "Success"]
+    error = steps["apply"]["error"]
+    assert (steps["apply"]["attempt"], error["type"], error["exit_code"]) == (1, "outcome_unknown", None)
+    assert error["message"].startswith("terraform apply was ended by signal 9, which was not this run's; until then: 1")
+    assert "a retry plans anew" in slow_apply.wfexec("show", going.run).out
+
+    would = slow_apply.wfexec.json("retry", going.run, "--dry-run")
+    assert (would["replan"], [row["step"] for row in would["reset"]]) == (True, ["plan", "apply", "after", "tell"])
+    again = slow_apply.wfexec("retry", going.run, "--json")
+    assert (again.code, slow_apply.check_consistency(going.run)["status"]) == (0, "Succeeded"), again.err
+    assert slow_apply.resources() == dict.fromkeys(RESOURCES, "ok")
 
 
 def test_a_server_killed_during_an_apply_loses_nothing(tmp_path):
