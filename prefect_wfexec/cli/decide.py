@@ -3,12 +3,13 @@
 import argparse
 
 from prefect_wfexec.cli.output import DONE, say, say_json
+from prefect_wfexec.cli.signatures import note_if_unchecked
 from prefect_wfexec.engine.context import local_user
 from prefect_wfexec.errors import UsageError
 from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.operations.decide import Decision
 from prefect_wfexec.operations.decide import decide as ask
-from prefect_wfexec.views.find import read_journal
+from prefect_wfexec.views.find import find_run, read_journal
 from prefect_wfexec.views.load import lost_engine
 
 
@@ -32,6 +33,8 @@ async def _decide(arguments: argparse.Namespace, decision: Decision) -> int:
     fields = dict(_field(pair) for pair in arguments.field)
     async with reachable():
         async with connected() as client:
+            # Before it is decided: what the gate shows may have been forged.
+            note_if_unchecked(await read_journal(client, await find_run(client, arguments.run)))
             flow_run, gate, outcome = await ask(
                 client,
                 arguments.run,

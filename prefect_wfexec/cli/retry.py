@@ -9,6 +9,7 @@ from prefect_wfexec.cli.inputs import parse_changes
 from prefect_wfexec.cli.output import DONE, note, say, say_json
 from prefect_wfexec.cli.run import execute_and_report
 from prefect_wfexec.cli.show import report_scheduled
+from prefect_wfexec.cli.signatures import note_if_unchecked
 from prefect_wfexec.engine.compiler import compile_workflow
 from prefect_wfexec.engine.context import local_user
 from prefect_wfexec.engine.reset import ResetKind, Wanted
@@ -47,6 +48,7 @@ async def _take_up(arguments: argparse.Namespace, wanted: Wanted) -> int:
                 changed = Wanted(wanted.kind, wanted.step, changes)
                 prepared = await prepare(client, arguments.run, changed, is_latest=arguments.latest)
             if arguments.dry_run:
+                note_if_unchecked(prepared.journal)
                 _show_what_would_run(prepared, as_json=arguments.json)
                 return DONE
             if not await _is_confirmed(prepared, arguments):

@@ -19,6 +19,14 @@ GATED = """
 """
 
 
+ASKS_AFTER_FAILURE = """
+    version: 1
+    name: asks-after-failure
+    steps:
+      - {id: fails, run: "exit 3", on_failure: ask}
+"""
+
+
 @pytest.fixture
 def keyed(wfexec: Wfexec) -> Wfexec:
     return wfexec.with_environment(**{SECRET_KEY.variable: KEY})
@@ -73,3 +81,31 @@ def test_without_the_key_every_view_says_that_nothing_was_checked(wfexec: Wfexec
     assert json.loads(show.out)["status"] == "Succeeded"
     assert "before | before" in logs.out
     assert (show.err.count(UNCHECKED), logs.err.count(UNCHECKED)) == (1, 1)
+
+
+@pytest.mark.parametrize(("decision", "options"), [("approve", []), ("reject", ["--json"])])
+def test_who_decides_without_the_key_is_told_once(
+    wfexec: Wfexec, going: Going, decision: str, options: list[str]
+) -> None:
+    decided = wfexec(decision, going.run, *options)
+    assert (decided.code, decided.err) == (0, f"{UNCHECKED}\n")
+    assert UNCHECKED not in decided.out
+    assert going.end().code == (0 if decision == "approve" else 3)
+    again = wfexec(decision, going.run)
+    assert (again.code, again.err.splitlines()[0]) == (2, UNCHECKED)
+
+
+def test_who_decides_with_the_key_is_told_nothing(keyed: Wfexec, going: Going) -> None:
+    assert keyed("approve", going.run).err == ""
+    assert going.end().code == 0
+
+
+def test_who_skips_a_step_without_the_key_is_told_once(wfexec: Wfexec, keyed: Wfexec) -> None:
+    wfexec.write("asks-after-failure.yaml", ASKS_AFTER_FAILURE)
+    going = keyed.start("run", "asks-after-failure.yaml")
+    going.until("wfexec approve wfr_")
+    skipped = wfexec("skip", going.run, "--step", "fails", "--reason", "not today")
+    assert (skipped.code, skipped.err) == (0, f"{UNCHECKED}\n")
+    assert going.end().code == 0
+    would = wfexec("retry", going.run, "--from", "fails", "--dry-run")
+    assert (would.code, would.err) == (0, f"{UNCHECKED}\n")
