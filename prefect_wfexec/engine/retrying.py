@@ -1,9 +1,9 @@
 """Taking a run up again that has ended: who asked for it, and what is done anew. What is not stands as it is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prefect_wfexec.definition.check_inputs import problem_of
 from prefect_wfexec.definition.loader import load_text
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.objects import State
 
 AWAITING_RETRY = "AwaitingRetry"
+SCHEDULED = "Scheduled"
 CLEANED_UP = "what the run had made was taken away; start a new run"
 PREFECT_USER = Actor("a user of Prefect")
 
@@ -84,13 +86,23 @@ def _retry_of(request: Request, by_prefect: str) -> Retry:
 
 async def _asked_by_prefect(client: "PrefectClient", run_id: "UUID", known: ExecutionState) -> str:
     """The state by which Prefect's own Retry was asked for since the run ended last, unless it was heeded; or empty."""
-    states = sorted(await client.read_flow_run_states(run_id), key=lambda state: state.timestamp)
-    for state in reversed(states):
+    asked = retry_state(await client.read_flow_run_states(run_id))
+    return "" if asked is None or str(asked.id) in known.retries else str(asked.id)
+
+
+def retry_state(states: "Iterable[State[Any]]") -> "State[Any] | None":
+    """The state by which a run is taken up again since it ended last, of all it has had.
+
+    The UI's Retry gives it a name of its own. `prefect flow-run retry` does not: a run that has ended is scheduled.
+    """
+    later: State[Any] | None = None
+    for state in sorted(states, key=lambda state: state.timestamp, reverse=True):
         if state.is_final():
-            return ""
+            return later if later is not None and later.name == SCHEDULED else None
         if state.name == AWAITING_RETRY:
-            return "" if str(state.id) in known.retries else str(state.id)
-    return ""
+            return state
+        later = state
+    return None
 
 
 async def reset(journal: Journal, given: Workflow, engine: str, retry: Retry) -> None:
