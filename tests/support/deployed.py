@@ -68,8 +68,15 @@ class Site:
 
     def prefect(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run `prefect` in the folder."""
+        return self._run("-m", "prefect", *arguments)
+
+    def python(self, program: str) -> "subprocess.CompletedProcess[str]":
+        """Run a program in the folder."""
+        return self._run("-c", program)
+
+    def _run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [sys.executable, "-m", "prefect", *arguments],
+            [sys.executable, *arguments],
             cwd=self.folder,
             env=self.server.environment,
             capture_output=True,

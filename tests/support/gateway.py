@@ -1,0 +1,144 @@
+"""`wfexec serve` as a process of its own, which can be killed and started again on the same port and database."""
+
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.server import free_port
+from tests.support.wfexec import COMMAND, Wfexec
+
+START_SECONDS = 120.0
+
+
+class Gateway:
+    """A gateway of a Prefect server.
+
+    Args:
+        environment: Its environment, which names the server.
+        folder: Where its log goes.
+    """
+
+    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+        self.environment = dict(environment)
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / "gateway.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "it runs"
+        return self._process.pid
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*COMMAND, "serve", "--port", str(self.port)],
+                env=self.environment,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.until_ready()
+
+    def until_ready(self) -> None:
+        """Wait until it takes deliveries."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{self.url}/healthz", timeout=5).json().get("ready"):
+                    return
+            if self._process is None or self._process.poll() is not None:
+                break
+            time.sleep(0.1)
+        raise RuntimeError(f"the gateway did not start:\n{self.log.read_text()[-4000:]}")
+
+    def stop(self) -> None:
+        """End it in order."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        process, self._process = self._process, None
+        if process is None or process.poll() is not None:
+            return
+        os.kill(process.pid, number)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def access_lines(self) -> list[dict[str, Any]]:
+        """What it has logged of requests."""
+        lines = self.log.read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith('{"time"')]
+
+    def hook(
+        self, workflow: str, trigger: str, body: bytes, headers: Mapping[str, str], timeout: float = 60
+    ) -> httpx.Response:
+        """Deliver to a trigger."""
+        address = f"{self.url}/hooks/{workflow}/{trigger}"
+        return httpx.post(
+            address, content=body, headers={"content-type": "application/json", **headers}, timeout=timeout
+        )
+
+    def deliveries(self, *arguments: str) -> list[dict[str, Any]]:
+        """What `wfexec deliveries` tells."""
+        return list(Wfexec(self.environment, self.folder).json("deliveries", "--limit", "100000", *arguments))
+
+
+@contextlib.contextmanager
+def gateway(environment: Mapping[str, str], folder: Path) -> Iterator[Gateway]:
+    """A started gateway; stopped at the end."""
+    made = Gateway(environment, folder)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+def signed(secret: str, body: bytes, header: str = "x-signature") -> dict[str, str]:
+    """The headers of a delivery whose body is signed by HMAC."""
+    return {header: "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}
+
+
+def from_github(
+    secret: str, event: str, payload: Any, delivery: str = "0d7a1c0e-0000-4000-8000-000000000001"
+) -> tuple[bytes, dict[str, str]]:
+    """A delivery as GitHub makes it: the body and the headers."""
+    body = json.dumps(payload).encode()
+    headers = {"x-github-event": event, "x-github-delivery": delivery, "user-agent": "GitHub-Hookshot/0000000"}
+    return body, headers | signed(secret, body, "x-hub-signature-256")
+
+
+def until(wanted: Any, seconds: float = 120.0) -> Any:
+    """What a call gives once that is true.
+
+    Raises:
+        AssertionError: it is not within this time.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = wanted()
+        if found:
+            return found
+        time.sleep(0.2)
+    raise AssertionError("it did not come to that")
