@@ -7,6 +7,9 @@ from prefect_wfexec.definition.model import JSON, Trigger
 from prefect_wfexec.status import TriggerKind
 from prefect_wfexec.triggers.event import Event
 
+LARGEST_SENT_CHARACTERS = 200 * 1024
+"""Of a run's context: Prefect takes parameters of 512 KiB, in which every quote of this text is escaped again."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
@@ -23,8 +26,15 @@ class RunContext:
     trigger: dict[str, JSON] = field(default_factory=dict)
 
     def as_text(self) -> str:
-        """The text for the reserved parameter."""
-        return json.dumps({"triggered_by": self.triggered_by.value, "user": self.user, "trigger": self.trigger})
+        """The text for the reserved parameter. A payload that is too large for it is left out: null stands for it."""
+        text = _as_text(self, self.trigger)
+        if len(text) > LARGEST_SENT_CHARACTERS and "payload" in self.trigger:
+            text = _as_text(self, self.trigger | {"payload": None})
+        return text
+
+
+def _as_text(context: RunContext, trigger: dict[str, JSON]) -> str:
+    return json.dumps({"triggered_by": context.triggered_by.value, "user": context.user, "trigger": trigger})
 
 
 def trigger_scope(trigger: Trigger, event: Event) -> dict[str, JSON]:
@@ -34,5 +44,5 @@ def trigger_scope(trigger: Trigger, event: Event) -> dict[str, JSON]:
 
 
 def trigger_context(trigger: Trigger, event: Event) -> RunContext:
-    """What a run is told of the delivery that starts it."""
+    """What a run is told of the delivery that starts it; all of the payload is in it until it is made text."""
     return RunContext(event.triggered_by, event.user, trigger_scope(trigger, event))
