@@ -92,6 +92,9 @@ class Starter:
             return await self._later(delivery, f"prefect does not answer: {_words(error)}")
         except WfexecError as error:
             outcome, reason, run = Outcome.REFUSED, error.message, None
+        except Exception as fault:
+            logger.exception("delivery %s could not be carried out", delivery.id)
+            return await self._later(delivery, f"a fault of the gateway: {type(fault).__name__}")
         return await self._store.finish(
             delivery, outcome, reason, run=run[0] if run else None, run_name=run[1] if run else None
         )
@@ -110,7 +113,7 @@ class Starter:
         if reason is not None:
             return Outcome.IGNORED, reason, None
         context = trigger_context(trigger, event)
-        inputs = inputs_of(workflow, trigger, event)
+        inputs = inputs_of(workflow, trigger, context)
         key = f"wfexec-{delivery.id}"
         flow_run = await start_run(self._client, deployment, inputs, context, idempotency_key=key)
         return Outcome.STARTED, f"started run {flow_run.name}", (str(flow_run.id), flow_run.name)
@@ -137,7 +140,7 @@ class Starter:
 
     async def _one(self, delivery: Delivery, slots: asyncio.Semaphore) -> None:
         try:
-            with _told(f"delivery {delivery.id} could not be carried out"):
+            with _told(f"what came of delivery {delivery.id} could not be put on record"):
                 await self.start(delivery)
         finally:
             self._under_way.pop(delivery.id, None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from prefect_wfexec.definition.model import Trigger, Workflow
 from prefect_wfexec.engine.context import PARAMETER
 from prefect_wfexec.status import TriggerKind
-from prefect_wfexec.triggers.context import trigger_context
+from prefect_wfexec.triggers.context import RunContext, trigger_context
 from prefect_wfexec.triggers.event import Event
 from prefect_wfexec.triggers.inputs import inputs_of
 
@@ -98,8 +98,8 @@ def _parameters(workflow: Workflow, trigger: Trigger) -> dict[str, Any]:
     event = Event("schedule", f"Schedule ({trigger.id})", TriggerKind.SCHEDULE, delivery_id="")
     context = trigger_context(trigger, event)
     kept = {key: context.trigger[key] for key in ("type", "id", "text")}
-    text = type(context)(context.triggered_by, None, kept).as_text()
-    return {**inputs_of(workflow, trigger, event), PARAMETER: text}
+    text = RunContext(context.triggered_by, None, kept).as_text()
+    return {**inputs_of(workflow, trigger, context), PARAMETER: text}
 
 
 def _is_same(known: "DeploymentSchedule", wanted: "DeploymentScheduleCreate") -> bool:

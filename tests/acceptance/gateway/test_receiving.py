@@ -3,6 +3,7 @@
 import gzip
 import json
 import socket
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -136,8 +137,8 @@ def test_what_proves_nothing_starts_nothing(site: Site, serving: Gateway, workfl
 
 def test_an_endless_body_is_cut_off(site: Site, serving: Gateway, workflow: str) -> None:
     def rss_kib() -> int:
-        with open(f"/proc/{serving.pid}/status") as status:
-            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+        lines = Path(f"/proc/{serving.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
     before, sent = rss_kib(), 0
     with socket.create_connection(("127.0.0.1", serving.port), timeout=60) as connection:
