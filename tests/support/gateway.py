@@ -1,5 +1,6 @@
 """`wfexec serve` as a process of its own, which can be killed and started again on the same port and database."""
 
+import asyncio
 import contextlib
 import hashlib
 import hmac
@@ -13,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import sqlalchemy as sa
 
+from prefect_wfexec.gateway.deliveries.store import Store
+from prefect_wfexec.settings import DATABASE_URL
 from tests.support.server import free_port
-from tests.support.wfexec import COMMAND, Wfexec
+from tests.support.wfexec import COMMAND
 
 START_SECONDS = 120.0
 
@@ -29,7 +33,8 @@ class Gateway:
     """
 
     def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
-        self.environment = dict(environment)
+        self.database = sa.URL.create("sqlite+aiosqlite", database=str(folder / "deliveries.db"))
+        self.environment = {**environment, DATABASE_URL.variable: self.database.render_as_string()}
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -99,9 +104,23 @@ class Gateway:
             address, content=body, headers={"content-type": "application/json", **headers}, timeout=timeout
         )
 
-    def deliveries(self, *arguments: str) -> list[dict[str, Any]]:
-        """What `wfexec deliveries` tells."""
-        return list(Wfexec(self.environment, self.folder).json("deliveries", "--limit", "100000", *arguments))
+    def deliveries(self) -> list[dict[str, Any]]:
+        """Every delivery that is kept, newest first."""
+
+        async def read() -> list[dict[str, Any]]:
+            async with Store.opened(self.database) as store:
+                return [one.as_json() for one in await store.newest(1_000_000)]
+
+        return asyncio.run(read())
+
+    def outcome_of(self, answer: httpx.Response) -> dict[str, Any]:
+        """What came of a delivery, once that is known."""
+
+        def known() -> dict[str, Any] | None:
+            [row] = [row for row in self.deliveries() if row["id"] == answer.json()["id"]]
+            return row if row["outcome"] != "accepted" else None
+
+        return dict(until(known))
 
 
 @contextlib.contextmanager

@@ -1,7 +1,6 @@
 """A deployed workflow with triggers, and a gateway in front of it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -9,6 +8,7 @@ from tests.support.deployed import Site
 from tests.support.gateway import Gateway, gateway
 from tests.support.server import PrefectServer
 
+WORKFLOWS = 10
 SECRET = "what the service and the gateway know"
 TRIGGERED = """
 version: 1
@@ -34,27 +34,33 @@ steps:
 """
 
 
-@pytest.fixture
-def site(server: PrefectServer, tmp_path: Path) -> Site:
-    """A folder with one workflow, named after the test; it is deployed."""
-    name = tmp_path.name.replace("_", "-")
-    made = Site(server, tmp_path, pool=f"pool-{name}")
+@pytest.fixture(scope="module")
+def site(server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A folder with workflows that are alike, deployed; each test takes one for itself."""
+    folder = tmp_path_factory.mktemp("triggered")
+    made = Site(server, folder, pool="triggered")
     save_secrets(made)
-    made.workflow(name, TRIGGERED.format(name=name))
+    for number in range(WORKFLOWS):
+        made.workflow(f"triggered-{number}", TRIGGERED.format(name=f"triggered-{number}"))
     made.deploy()
     return made
 
 
-@pytest.fixture
-def workflow(tmp_path: Path) -> str:
-    return tmp_path.name.replace("_", "-")
+@pytest.fixture(scope="module")
+def _free() -> Iterator[int]:
+    return iter(range(WORKFLOWS))
 
 
 @pytest.fixture
+def workflow(_free: Iterator[int]) -> str:
+    """A workflow that no other test uses."""
+    return f"triggered-{next(_free)}"
+
+
+@pytest.fixture(scope="module")
 def serving(site: Site) -> Iterator[Gateway]:
-    """The gateway of that server, with deliveries of its own."""
-    settings = {"PREFECT_INTEGRATIONS_WFEXEC_DATABASE_URL": f"sqlite:///{site.folder}/deliveries.db"}
-    with gateway(site.server.environment | settings, site.folder) as started:
+    """The gateway of that server."""
+    with gateway(site.server.environment, site.folder) as started:
         yield started
 
 

@@ -16,16 +16,6 @@ from tests.support.gateway import Gateway, from_github, signed, until
 from tests.support.wfexec import Wfexec
 
 
-def outcome_of(serving: Gateway, answer: httpx.Response) -> dict[str, Any]:
-    """What came of a delivery, once that is known."""
-
-    def known() -> dict[str, Any] | None:
-        [row] = [row for row in serving.deliveries() if row["id"] == answer.json()["id"]]
-        return row if row["outcome"] != "accepted" else None
-
-    return dict(until(known))
-
-
 def rows_of(site: Site, workflow: str) -> list[dict[str, Any]]:
     return list(Wfexec(site.server.environment, site.folder).json("history", "--workflow", workflow))
 
@@ -34,7 +24,7 @@ def test_a_push_starts_a_run_that_knows_why(site: Site, serving: Gateway, workfl
     body, headers = from_github(SECRET, "push", push())
     answer = serving.hook(workflow, "push", body, headers)
     assert (answer.status_code, answer.json()["outcome"]) == (202, "accepted")
-    row = outcome_of(serving, answer)
+    row = serving.outcome_of(answer)
     assert (row["outcome"], row["trigger"], row["reason"]) == ("started", "push", f"started run {row['run']}")
     wfexec = Wfexec(site.server.environment, site.folder)
     with site.worker():
@@ -51,12 +41,12 @@ def test_a_push_starts_a_run_that_knows_why(site: Site, serving: Gateway, workfl
 
 def test_the_same_delivery_starts_one_run(site: Site, serving: Gateway, workflow: str) -> None:
     body, headers = from_github(SECRET, "push", push())
-    first = outcome_of(serving, serving.hook(workflow, "push", body, headers))
+    first = serving.outcome_of(serving.hook(workflow, "push", body, headers))
     serving.stop()
     serving.start()
     again = serving.hook(workflow, "push", body, headers)
     assert (again.status_code, again.json()["outcome"]) == (202, "duplicate")
-    row = outcome_of(serving, again)
+    row = serving.outcome_of(again)
     assert (row["outcome"], row["reason"]) == (
         "duplicate",
         f"duplicate of {first['id']}, which started run {first['run']}",
@@ -75,11 +65,11 @@ def test_what_the_trigger_does_not_take_says_so(site: Site, serving: Gateway, wo
         ("push", push(after=ZEROS, deleted=True, head_commit=None, commits=[]), "delet"),
     ):
         body, headers = from_github(SECRET, event, payload)
-        row = outcome_of(serving, serving.hook(workflow, "push", body, headers))
+        row = serving.outcome_of(serving.hook(workflow, "push", body, headers))
         assert row["outcome"] == "ignored", row
         assert words in row["reason"], row
     body = json.dumps({"go": False}).encode()
-    row = outcome_of(serving, serving.hook(workflow, "hook", body, signed(SECRET, body)))
+    row = serving.outcome_of(serving.hook(workflow, "hook", body, signed(SECRET, body)))
     assert (row["outcome"], "if" in row["reason"]) == ("ignored", True)
     assert rows_of(site, workflow) == []
 
@@ -89,7 +79,7 @@ def test_a_paused_workflow_starts_nothing(site: Site, serving: Gateway, workflow
     deployment = json.loads(ended.stdout)["id"]
     httpx.post(f"{site.server.url}/deployments/{deployment}/pause_deployment").raise_for_status()
     body, headers = from_github(SECRET, "push", push())
-    row = outcome_of(serving, serving.hook(workflow, "push", body, headers))
+    row = serving.outcome_of(serving.hook(workflow, "push", body, headers))
     assert (row["outcome"], row["reason"]) == ("ignored", f"workflow '{workflow}' is paused")
     httpx.post(f"{site.server.url}/deployments/{deployment}/resume_deployment").raise_for_status()
     wfexec = Wfexec(serving.environment, site.folder)
@@ -123,7 +113,7 @@ def test_what_proves_nothing_starts_nothing(site: Site, serving: Gateway, workfl
     for status, sent, with_headers, trigger in cases:
         answer = serving.hook(workflow, trigger, sent, with_headers)
         assert answer.status_code == status, (answer.status_code, answer.text, sent[:40])
-        row = outcome_of(serving, answer)
+        row = serving.outcome_of(answer)
         assert (row["outcome"], row["run"]) == ("refused", None)
         assert row["reason"]
         assert SECRET not in answer.text + row["reason"]
