@@ -100,6 +100,9 @@ async def load_secrets(name: str, trigger_type: str, client: "PrefectClient") ->
         NoSecrets: no such block is saved, or it is of another kind, or holds nothing that proves a delivery.
         EngineError: Prefect's API can't be asked.
     """
+    if trigger_type not in BLOCK_SLUGS:
+        words = f"a trigger of type '{trigger_type}' takes no deliveries"
+        raise NoSecrets(name, words, f"the types that do are {', '.join(BLOCK_SLUGS)}")
     data = await _read(client, BLOCK_SLUGS[trigger_type], name)
     if data is None:
         data = _of_secret(name, await _read(client, PLAIN_SLUG, name))

@@ -4,11 +4,20 @@ import contextlib
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from prefect_wfexec.blocks import ApprovalPolicy, CleanupPolicy, Mailer, SlackBot, TargetEnvironment
+from prefect_wfexec.blocks import (
+    ApprovalPolicy,
+    CleanupPolicy,
+    GitHubTrigger,
+    IncidentTrigger,
+    Mailer,
+    SlackBot,
+    TargetEnvironment,
+)
 from prefect_wfexec.definition.loader import load_definition, load_text
 from prefect_wfexec.engine.approvals.protection import unguarded
 from prefect_wfexec.engine.approvals.rules import rules_of
@@ -47,6 +56,8 @@ async def no_blocks_afterwards(api: PrefectServer) -> AsyncIterator[None]:
         (TargetEnvironment, ["staging", "production"]),
         (ApprovalPolicy, ["production"]),
         (CleanupPolicy, ["sandboxes"]),
+        (GitHubTrigger, ["github-webhook"]),
+        (IncidentTrigger, ["incidents"]),
     ):
         for name in names:
             with contextlib.suppress(ValueError):  # it was not saved
@@ -137,6 +148,7 @@ async def test_production_deploy_asks_the_people_of_the_saved_policy(api: Prefec
         ("approval_policy.py", {"APPROVERS": "ann@example.com", "APPROVAL_EXPIRES": "soon"}, "APPROVAL_EXPIRES: "),
         ("target_environments.py", {"PRODUCTION_PROTECTED": "yes"}, "PRODUCTION_PROTECTED is 'yes'"),
         ("target_environments.py", {"STAGING_PROTECTED": "true"}, "STAGING_POLICY is not set"),
+        ("trigger_secrets.py", {"GITHUB_WEBHOOK_SECRET": " "}, "none of GITHUB_WEBHOOK_SECRET"),
     ],
 )
 def test_what_is_missing_or_wrong_is_named_and_nothing_is_saved(
@@ -159,3 +171,24 @@ async def test_a_cleanup_policy_is_saved_and_found(api: PrefectServer) -> None:
     assert ended.returncode == 0, ended.stderr
     found = await read_cleanup_rules(workflow)
     assert (found.on_cancel, found.needs_approval, found.attempts, found.problem) == ("cleanup", False, 3, "")
+
+
+@pytest.mark.usefixtures("no_blocks_afterwards")
+async def test_a_secret_that_is_replaced_goes_on_proving_deliveries_for_a_time(api: PrefectServer) -> None:
+    from prefect.client.orchestration import get_client
+
+    from prefect_wfexec.triggers.secrets import load_secrets
+
+    for secret in ("correct horse", "battery staple", "battery staple"):
+        variables = {"GITHUB_WEBHOOK_SECRET": secret, "INCIDENT_SECRET": "tr0ub4dor", "PREVIOUS_SECRET_HOURS": "2"}
+        ended = run_script("trigger_secrets.py", api, **variables)
+        assert ended.returncode == 0, ended.stderr
+        assert not {"horse", "staple", "tr0ub4dor"} & set(ended.stdout.split())
+    async with get_client() as client:
+        found = await load_secrets("github-webhook", "github", client)
+        alone = await load_secrets("incidents", "incident", client)
+    assert [one.value for one in found.all] == [b"battery staple", b"correct horse"]
+    ends = found.all[1].expires
+    assert ends is not None
+    assert timedelta(hours=1) < ends - datetime.now(UTC) <= timedelta(hours=2)
+    assert [one.value for one in alone.all] == [b"tr0ub4dor"]
