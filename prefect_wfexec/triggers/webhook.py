@@ -37,7 +37,8 @@ def read(received: Received, trigger: Trigger) -> Event:
 def _delivery_id(received: Received, scheme: str, given: str | None) -> str:
     """What tells deliveries apart, as far as their proof covers it."""
     if scheme == "standard":
-        return f"webhook-id:{received.values('webhook-id')[0].strip()}"
+        # Without it nothing was signed.
+        return f"webhook-id:{next(iter(received.values('webhook-id')), '').strip()}"
     if scheme == "hmac":
         # Only the body is signed: whoever repeats it could write any id beside it.
         return f"sha256:{hashlib.sha256(received.body).hexdigest()}"
