@@ -104,6 +104,8 @@ def test_a_form_has_its_payload_read() -> None:
         b"payload=%7B%7D&payload=%7B%7D",
         b"a=1&payload=%7B%7D",
         b"payload",
+        b'{"title": "a plain JSON body"}',
+        b'payload={"title": "x&payload=y"}',
         b'{"title": "x&payload=%7B%7D"}',
         "payload={é}".encode(),
     ],
