@@ -6,11 +6,11 @@ import asyncio
 import httpx
 
 from prefect_wfexec.cli.output import DONE, note, say, say_json
+from prefect_wfexec.engine.liveness import LOOK_SECONDS, Watch
 from prefect_wfexec.errors import UsageError, WfexecError
 from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.operations.reconcile import Act
 from prefect_wfexec.operations.reconcile import reconcile as set_right
-from prefect_wfexec.operations.reconcile.liveness import LOOK_SECONDS, Watch
 from prefect_wfexec.views.live import PassedOver
 
 WATCH_SECONDS = 30.0

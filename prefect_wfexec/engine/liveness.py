@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 DEAD_AFTER = timedelta(seconds=DEAD_AFTER_SECONDS)
 LOOK_SECONDS = 10.0
 """How long to wait before looking again at engines that have to be watched before one can tell."""
+LONGEST_GAP = timedelta(seconds=80)
+"""Who looked away for longer has to begin to watch anew: what was not seen says nothing."""
 SUSPECT_AFTER = timedelta(seconds=1.5 * ALIVE_SECONDS)
 
 
@@ -30,7 +32,16 @@ class Watch:
 
     def __init__(self) -> None:
         self._since: dict[str, datetime] = {}
+        self._looked: dict[str, datetime] = {}
         self._suspects: set[str] = set()
+
+    def look_again(self) -> None:
+        """Begin another look at every run: one that was silent before may have ended meanwhile."""
+        self._suspects.clear()
+
+    def since(self, engine: str) -> datetime | None:
+        """Since when an engine on another machine is watched; None when it is not."""
+        return self._since.get(engine)
 
     def forget(self) -> None:
         """The API could not be asked: what was not seen since says nothing."""
@@ -49,12 +60,18 @@ class Watch:
         if engine.host == host_id():
             return not is_alive(engine.pid, engine.pid_started)
         sign, now = await _last_sign(client, run_id, engine), utc_now()
-        is_gone = now - max(self._since.setdefault(engine.id, now), sign) >= DEAD_AFTER
+        is_gone = now - max(self._watched_since(engine.id, now), sign) >= DEAD_AFTER
         if now - sign < SUSPECT_AFTER or is_gone:
             self._suspects.discard(engine.id)
         else:
             self._suspects.add(engine.id)
         return is_gone
+
+    def _watched_since(self, engine: str, now: datetime) -> datetime:
+        if now - self._looked.get(engine, now) > LONGEST_GAP:
+            self._since.pop(engine, None)
+        self._looked[engine] = now
+        return self._since.setdefault(engine, now)
 
 
 async def _last_sign(client: "PrefectClient", run_id: "UUID", engine: EngineInfo) -> datetime:

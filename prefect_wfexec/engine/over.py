@@ -10,6 +10,7 @@ import httpx
 from prefect_wfexec.engine import fencing
 from prefect_wfexec.engine.commands import Commands
 from prefect_wfexec.engine.host import host_id, is_alive
+from prefect_wfexec.engine.liveness import Watch
 from prefect_wfexec.errors import JournalError
 from prefect_wfexec.journal.facts import Fact, Kind
 from prefect_wfexec.journal.journal import Journal
@@ -26,19 +27,22 @@ WHY_FENCED = "the run has ended, as Prefect has it: no process goes on with it"
 class Judge:
     """Judges runs by what Prefect and their journals say.
 
-    A run is over when its journal is closed. Where no engine could close it, it is over when Prefect shows it as ended
-    and nothing that its engines had started goes on: it is entered first, so that none of them starts anything more.
+    A run is over when its journal is closed. Where no engine could close it, it is over when Prefect shows it as ended,
+    its engine is gone, and nothing that its engines had started goes on: it is entered first, so that none of them
+    starts anything more.
 
     Args:
         client: A Prefect client that stays open.
         keys: The key of the runs' journals.
         home: Prefect's home, where engines of this machine leave traces of their commands.
+        watch: What is known of engines from earlier looks, when somebody else looks at them too.
     """
 
-    def __init__(self, client: "PrefectClient", keys: Keys, home: Path) -> None:
+    def __init__(self, client: "PrefectClient", keys: Keys, home: Path, watch: Watch | None = None) -> None:
         self._client = client
         self.keys = keys
         self._home = home
+        self._watch = watch or Watch()
         self._journal: Journal | None = None
 
     async def is_over(self, run: str) -> bool:
@@ -60,7 +64,7 @@ class Judge:
             return True
         # The journal was read first: an engine that enters after that is seen when the run is fenced off.
         shown = (await self._client.read_flow_run(run)).state
-        if shown is None or not shown.is_final() or journal.is_foreign or _may_live_here(journal.state):
+        if shown is None or not shown.is_final() or journal.is_foreign or await self._may_live(journal):
             return False
         watched_since = await _fence_off(journal)
         return watched_since is not None and self._are_claims_dead(journal, watched_since)
@@ -72,14 +76,28 @@ class Judge:
         await self._journal.catch_up()
         return self._journal
 
+    async def _may_live(self, journal: Journal) -> bool:
+        """Whether an engine of the run may be at work: Prefect may take one for dead that is not.
+
+        One on another machine is not known by its process, but by the signs that it shows, or does not.
+        """
+        if _may_live_here(journal.state):
+            return True
+        newest = journal.state.engine
+        if newest is None or newest.left:
+            return False
+        return not await self._watch.is_gone(self._client, journal.run_id, journal.state)
+
     def _are_claims_dead(self, journal: Journal, watched_since: datetime) -> bool:
+        watched = [self._watch.since(claim.engine) for claim in fencing.foreign_claims(journal.state, "")]
+        watched_since = min([watched_since, *(since for since in watched if since is not None)])
         traces = self._home / "wfexec" / "runs" / str(journal.run_id)
         commands = Commands(Supervisor(), traces, lambda: ())
         return fencing.are_claims_dead(journal.state, "", commands, watched_since)
 
 
 def _may_live_here(state: ExecutionState) -> bool:
-    """Whether an engine of the run runs on this machine: Prefect may take one for dead that is not."""
+    """Whether an engine of the run runs on this machine."""
     engines = (engine for engine in state.engines if engine.host == host_id() and not engine.left)
     return any(is_alive(engine.pid, engine.pid_started) for engine in engines)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from prefect_wfexec.engine.liveness import Watch
 from prefect_wfexec.engine.locks import end_if_over, end_ticket, tell_loser, tell_next
 from prefect_wfexec.engine.over import Judge
 from prefect_wfexec.errors import EngineError, UsageError
@@ -69,14 +70,19 @@ async def release_lock(client: "PrefectClient", key: str, *, by: str, reason: st
     return Release(key, first.name, by, reason)
 
 
-async def release_orphaned_locks(client: "PrefectClient") -> list[Release]:
-    """End the tickets of runs that are over and did not give them back: holders, and those that wait."""
+async def release_orphaned_locks(client: "PrefectClient", watch: Watch) -> list[Release]:
+    """End the tickets of runs that are over and did not give them back: holders, and those that wait.
+
+    Args:
+        client: A Prefect client that stays open.
+        watch: What is known of engines from earlier looks.
+    """
     from prefect.settings import get_current_settings
 
     keys = await find_keys(client)
     if keys is None:
         return []
-    judge = Judge(client, keys, get_current_settings().home)
+    judge = Judge(client, keys, get_current_settings().home, watch)
     found = []
     async for lock in read_locks(client):
         if not lock.is_unchecked:

@@ -9,6 +9,7 @@ from uuid import UUID
 from prefect_wfexec.engine.cancelling import cancel_request, is_cancelled_in_prefect
 from prefect_wfexec.engine.cleanup.policy import read_rules
 from prefect_wfexec.engine.launch import execute_alone, finish_cleanup
+from prefect_wfexec.engine.liveness import Watch
 from prefect_wfexec.engine.nudge import wake
 from prefect_wfexec.engine.retrying import PREFECT_USER
 from prefect_wfexec.engine.session import Session
@@ -17,7 +18,6 @@ from prefect_wfexec.journal.facts import Actor, Fact, Kind, utc_now
 from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.operations.cancel import carry_out, dispatch
 from prefect_wfexec.operations.locks import release_orphaned_locks
-from prefect_wfexec.operations.reconcile.liveness import Watch
 from prefect_wfexec.operations.reconcile.waiting import due
 from prefect_wfexec.status import RunStatus
 from prefect_wfexec.views.live import PassedOver, live_journal, unsettled_runs
@@ -56,9 +56,10 @@ async def reconcile(client: "PrefectClient", watch: Watch) -> tuple[list[Act], l
     Returns:
         What was done, and the runs of which nobody here can know whether something is to be done.
     """
+    watch.look_again()
     acts = [
         Act(released.run, f"released lock '{released.key}'", released.reason)
-        for released in await release_orphaned_locks(client)
+        for released in await release_orphaned_locks(client, watch)
     ]
     passed_over: list[PassedOver] = []
     for flow_run in await unsettled_runs(client):

@@ -5,8 +5,8 @@ import asyncio
 from prefect import flow, get_run_logger
 from prefect.client.orchestration import get_client
 
+from prefect_wfexec.engine.liveness import LOOK_SECONDS, Watch
 from prefect_wfexec.operations.reconcile import reconcile
-from prefect_wfexec.operations.reconcile.liveness import LOOK_SECONDS, Watch
 
 
 @flow(name="wfexec-reconcile", log_prints=False)
