@@ -12,7 +12,7 @@ from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.engine.progress import duration_text, lock_words, result_line, shown_status, step_seconds
 from prefect_wfexec.engine.session import Session
 from prefect_wfexec.errors import UsageError
-from prefect_wfexec.journal.facts import Fact, Kind, utc_now
+from prefect_wfexec.journal.facts import Actor, Fact, Kind, utc_now
 from prefect_wfexec.journal.state import ExecutionState, Gate
 from prefect_wfexec.operations.decide import append_decision, decision_request
 from prefect_wfexec.runtime.ansi import strip_ansi
@@ -155,7 +155,7 @@ class Watcher:
             request = decision_request(
                 gate,
                 answer.decision,
-                self.user,
+                Actor(self.user),
                 answer.comment,
                 run_id=str(journal.run_id),
                 code=answer.code,

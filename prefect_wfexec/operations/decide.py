@@ -2,17 +2,21 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from prefect_wfexec.definition.model import JSON
 from prefect_wfexec.engine.approvals.codes import prove
 from prefect_wfexec.engine.approvals.fields import FieldError, checked_fields, parse_field
 from prefect_wfexec.engine.approvals.gates import proven_content
+from prefect_wfexec.engine.approvals.people import find_recognised
+from prefect_wfexec.engine.approvals.verifying import VOUCHED
 from prefect_wfexec.engine.nudge import nudge
 from prefect_wfexec.errors import UsageError, join_names
 from prefect_wfexec.journal.facts import Actor, Fact, Kind
 from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.journal.state import ExecutionState, Gate
+from prefect_wfexec.settings import SECRET_KEY
 from prefect_wfexec.views.find import find_run, read_journal
 
 if TYPE_CHECKING:
@@ -24,16 +28,31 @@ LARGEST_COMMENT = 4000
 ANSWER_SECONDS = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Which gate a person was shown, where they were not shown the open one just now; None: it does not matter.
+
+    Attributes:
+        generation: Its generation.
+        subject_digest: What it asks about.
+    """
+
+    generation: int | None = None
+    subject_digest: str | None = None
+
+
 async def decide(
     client: "PrefectClient",
     run: str,
     decision: Decision,
     *,
-    by: str,
+    by: str | None = None,
     step: str | None = None,
     comment: str = "",
     code: str | None = None,
-    fields: Mapping[str, str] | None = None,
+    fields: Mapping[str, JSON] | None = None,
+    vouched: Actor | None = None,
+    seen: Seen | None = None,
 ) -> tuple["FlowRun", Gate, str]:
     """Ask the run to count a decision on its open gate.
 
@@ -41,23 +60,30 @@ async def decide(
         client: A client that stays open.
         run: The run's id or name.
         decision: The decision.
-        by: Who gives it, as they say.
+        by: Who gives it, as they say; not needed with `vouched`.
         step: The gate's step, when more than one is open.
         comment: Their words.
         code: Their personal code, for a gate that asks for one; a proof of it goes on record, never the code.
-        fields: What they fill in of the gate's fields, as text.
+        fields: What they fill in of the gate's fields; a text is read as its field takes it.
+        vouched: Who gives it, as this process has recognised them. It answers for that with the key of the run.
+        seen: The gate they were shown.
 
     Returns:
         The run, the gate as it was when the decision was made, and what came of it within a few seconds: `approved`,
         `rejected`, or `requested` when no engine has answered yet.
 
     Raises:
-        UsageError: no gate is open, more than one is and `step` does not say which, or the engine refused.
+        UsageError: no gate is open, more than one is and `step` does not say which, it is another than was shown, it
+            does not take this person's decision, or the engine refused.
     """
     flow_run = await find_run(client, run)
     journal = await read_journal(client, flow_run)
     gate = choose_gate(journal.state, step, flow_run.name)
-    fact = decision_request(gate, decision, by, comment, run_id=str(flow_run.id), code=code, fields=fields)
+    _require_same(gate, seen or Seen())
+    actor = vouched or Actor(by or "")
+    if actor.verified_by is not None:
+        _require_key(journal, flow_run.name)
+    fact = decision_request(gate, decision, actor, comment, run_id=str(flow_run.id), code=code, fields=fields)
     await append_decision(journal, gate, fact)
     await nudge(client, flow_run.id)
     return flow_run, gate, await _answer(journal, gate, fact)
@@ -87,28 +113,24 @@ def choose_gate(state: ExecutionState, step: str | None, run_name: str) -> Gate:
 def decision_request(
     gate: Gate,
     decision: Decision,
-    by: str,
+    by: Actor,
     comment: str,
     *,
     run_id: str = "",
     code: str | None = None,
-    fields: Mapping[str, str] | None = None,
+    fields: Mapping[str, JSON] | None = None,
 ) -> Fact:
     """The request for a decision on exactly what the gate showed.
 
     Raises:
-        UsageError: the comment is too long, the gate asks for a code and there is none, or a field does not fit.
+        UsageError: the comment is too long, the gate takes decisions of others only, it asks for a code and there is
+            none, or a field does not fit.
     """
     chosen = _choice(gate, decision)
-    if gate.is_governed and not code:
-        names = ", ".join(gate.approvers)
-        words = f"gate '{gate.step}' takes decisions of named people only ({names}), and they prove who they are"
-        raise UsageError(
-            words, hint="give the personal code that was sent to you: --code XXXX-XXXX-XXXX", code="no-code"
-        )
-    if code and not gate.is_governed:
-        words = f"gate '{gate.step}' asks for no personal code"
-        raise UsageError(words, hint="leave --code out; the name is recorded as unverified", code="no-code")
+    if by.verified_by in VOUCHED:
+        _require_listed(gate, by.name)
+    else:
+        _require_code(gate, code)
     if len(comment) > LARGEST_COMMENT:
         raise UsageError(f"the comment has {len(comment)} characters, more than {LARGEST_COMMENT}")
     data: dict[str, JSON] = {
@@ -120,12 +142,51 @@ def decision_request(
         "subject_digest": gate.subject_digest,
     }
     if fields:
-        data["fields"] = {name: parse_field(gate.fields.get(name, {}), text) for name, text in fields.items()}
+        data["fields"] = {name: _field(gate, name, value) for name, value in fields.items()}
     if chosen == gate.choices[0]:
         _require_fields(gate, data.get("fields") or {})
     if code:
-        data["proof"] = prove(code, run_id, proven_content(data, by))
-    return Fact(Kind.REQUESTED, data, actor=Actor(by))
+        data["proof"] = prove(code, run_id, proven_content(data, by.name))
+    return Fact(Kind.REQUESTED, data, actor=by)
+
+
+def _require_same(gate: Gate, seen: Seen) -> None:
+    is_other = seen.generation is not None and seen.generation != gate.generation
+    if is_other or (seen.subject_digest is not None and seen.subject_digest != gate.subject_digest):
+        words = f"gate '{gate.step}' asks about something else by now"
+        raise UsageError(words, hint="look at it again before you decide", code="other-gate")
+
+
+def _require_key(journal: Journal, run_name: str) -> None:
+    """That the run's engine will believe what this process says about who asks."""
+    if journal.keys is None or journal.is_foreign:
+        raise UsageError(
+            f"run {run_name} was signed with another key than this process has: it can vouch for nobody there",
+            hint=f"give {SECRET_KEY.variable} the value that the run's engine has",
+            code="no-key",
+        )
+
+
+def _require_listed(gate: Gate, name: str) -> None:
+    if gate.is_governed and find_recognised(name, gate.approvers) is None:
+        words = f"gate '{gate.step}' takes decisions of {join_names(gate.approvers)} only, and you are {name}"
+        raise UsageError(words, hint="ask one of them", code="not-listed")
+
+
+def _require_code(gate: Gate, code: str | None) -> None:
+    if gate.is_governed and not code:
+        names = ", ".join(gate.approvers)
+        words = f"gate '{gate.step}' takes decisions of named people only ({names}), and they prove who they are"
+        raise UsageError(
+            words, hint="give the personal code that was sent to you: --code XXXX-XXXX-XXXX", code="no-code"
+        )
+    if code and not gate.is_governed:
+        words = f"gate '{gate.step}' asks for no personal code"
+        raise UsageError(words, hint="leave --code out; the name is recorded as unverified", code="no-code")
+
+
+def _field(gate: Gate, name: str, value: JSON) -> JSON:
+    return parse_field(gate.fields.get(name, {}), value) if isinstance(value, str) else value
 
 
 def _choice(gate: Gate, decision: Decision) -> str:

@@ -183,6 +183,7 @@ def _of_request(request: Request, state: ExecutionState, codes: CodeBook, now: d
         fields=fields if isinstance(fields, dict) else {},
         at=request.at,
         proof=proof if isinstance(proof, str) else "",
+        vouched_by=request.actor.verified_by,
         proven=proven_content(data, request.actor.name),
     )
     return [judge(given, gate, state, codes, now)]

@@ -32,6 +32,19 @@ def find_person(name: str, people: tuple[str, ...]) -> str | None:
     return next((person for person in people if person_key(person) == key), None)
 
 
+def find_recognised(name: str, people: tuple[str, ...]) -> str | None:
+    """The one of `people` that a name from another system's accounts is, letter by letter; the case of ASCII is none.
+
+    Another system may give two people names that look alike, or mailboxes that `person_key` takes for one.
+    """
+    given = _letters(name)
+    return next((person for person in people if _letters(person) == given), None)
+
+
+def _letters(name: str) -> str:
+    return name.strip().lower() if name.isascii() else name
+
+
 def _parts(key: str) -> tuple[str, str]:
     local, at, domain = key.rpartition("@")
     text = local if at else key

@@ -11,13 +11,19 @@ from datetime import datetime
 from prefect_wfexec.definition.model import JSON
 from prefect_wfexec.engine.approvals.codes import CodeBook
 from prefect_wfexec.engine.approvals.fields import FieldError, checked_fields
-from prefect_wfexec.engine.approvals.people import may_be_same, person_key
+from prefect_wfexec.engine.approvals.people import find_recognised, may_be_same, person_key
 from prefect_wfexec.journal.facts import Actor, Fact, Kind
 from prefect_wfexec.journal.state import ExecutionState, Gate
 
 LONGEST_COMMENT_CHARACTERS = 4_000
 LONGEST_NAME_CHARACTERS = 200
 BY_CODE = "code"
+BY_TOKEN = "token"  # noqa: S105 - how a name was proven, no secret
+BY_PROXY = "proxy"
+BY_LINK = "link"
+BY_SLACK = "slack"
+VOUCHED = frozenset({BY_TOKEN, BY_PROXY, BY_LINK, BY_SLACK})
+"""How a gateway, which holds the key, has recognised who asked it. In a fact without its signature it means nothing."""
 NOBODY = "unknown"
 
 
@@ -36,6 +42,7 @@ class Given:
         proof: The proof that they know a code.
         proven: What the proof is about.
         wants_reason: Whether a rejection without a comment is refused.
+        vouched_by: How a holder of the key has recognised who gave it, None when none has.
     """
 
     place: Mapping[str, JSON]
@@ -48,6 +55,11 @@ class Given:
     proof: str = ""
     proven: Mapping[str, JSON] = field(default_factory=dict)
     wants_reason: bool = False
+    vouched_by: str | None = None
+
+    @property
+    def is_vouched(self) -> bool:
+        return self.vouched_by in VOUCHED and bool(self.by.strip())
 
 
 class Refusal(Exception):
@@ -59,7 +71,7 @@ def judge(given: Given, gate: Gate, state: ExecutionState, codes: CodeBook, now:
     owner = _owner_of_code(given, gate, codes)
     try:
         fields = _content(given, gate)
-        actor = _proven(given, gate, owner) if gate.is_governed else Actor(given.by or NOBODY)
+        actor = _proven(given, gate, owner) if gate.is_governed else _named(given)
         _require_right(actor, given, gate, state)
     except Refusal as refusal:
         return _refused(given, gate, str(refusal), owner, now)
@@ -100,8 +112,18 @@ def _owner_of_code(given: Given, gate: Gate, codes: CodeBook) -> tuple[str, str]
     return codes.who_proved(gate, given.proof, given.proven) if given.proof else None
 
 
+def _named(given: Given) -> Actor:
+    """Who gave a decision on a gate that takes everybody's."""
+    return Actor(given.by or NOBODY, given.vouched_by if given.is_vouched else None)
+
+
 def _proven(given: Given, gate: Gate, owner: tuple[str, str] | None) -> Actor:
     """Who gave a decision on a gate that takes those of named people only."""
+    if given.is_vouched:
+        listed = find_recognised(given.by, gate.approvers)
+        if listed is None:
+            raise Refusal(f"{given.by} is not among those who may decide: {', '.join(gate.approvers)}")
+        return Actor(listed, given.vouched_by)
     if not given.typed_code and not given.proof:
         raise Refusal("this gate takes decisions of named people only: give the personal code that was sent to you")
     if owner is None:

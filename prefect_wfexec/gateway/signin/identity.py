@@ -16,9 +16,6 @@ class Role(StrEnum):
 
 ALL_ROLES = frozenset(Role)
 
-BY_TOKEN = "token"  # noqa: S105 - how a name was shown, no secret
-BY_PROXY = "proxy"
-
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -27,8 +24,8 @@ class Identity:
     Attributes:
         name: Their name, as lists of approvers have it.
         roles: What they may do.
-        verified_by: How the name was shown: `token`, `proxy`; None when nobody has shown it, as with the token that a
-            gateway makes for its lifetime.
+        verified_by: How the name was shown: `token` or `proxy`; None when it was not, as with the token that a gateway
+            makes for its lifetime.
         session: The id of the browser's session that the request belongs to; empty for any other request.
     """
 

@@ -5,6 +5,7 @@ import pytest
 from prefect_wfexec.errors import UsageError
 from prefect_wfexec.journal.facts import Actor, Fact, Kind
 from prefect_wfexec.journal.fold import fold
+from prefect_wfexec.journal.state import Gate
 from prefect_wfexec.operations.decide import LARGEST_COMMENT, choose_gate, decision_request
 from tests.unit.journal.support import (
     decided,
@@ -68,7 +69,7 @@ def test_a_gate_of_another_step_does_not_stand_in() -> None:
 
 def test_a_request_names_exactly_what_was_seen() -> None:
     gate = choose_gate(folded(*open_gates("approval")), None, "wfr_x")
-    request = decision_request(gate, "reject", "jane", "not on Friday")
+    request = decision_request(gate, "reject", Actor("jane"), "not on Friday")
     assert (request.kind, request.actor) == (Kind.REQUESTED, Actor("jane", None))
     assert request.data == {
         "what": "decision",
@@ -83,7 +84,7 @@ def test_a_request_names_exactly_what_was_seen() -> None:
 def test_a_request_waits_in_the_journal_though_nobody_signed_it() -> None:
     state = folded(*open_gates("approval"))
     gate = choose_gate(state, None, "wfr_x")
-    request = decision_request(gate, "approve", "jane", "")
+    request = decision_request(gate, "approve", Actor("jane"), "")
     after = fold([entry([request], 9, keyed=False)], state)
     assert set(after.requests) == {request.id}
     assert after.open_gates[0].decisions == ()
@@ -91,6 +92,47 @@ def test_a_request_waits_in_the_journal_though_nobody_signed_it() -> None:
 
 def test_a_comment_has_a_limit() -> None:
     gate = choose_gate(folded(*open_gates("approval")), None, "wfr_x")
-    assert decision_request(gate, "approve", "jane", "x" * LARGEST_COMMENT)
+    assert decision_request(gate, "approve", Actor("jane"), "x" * LARGEST_COMMENT)
     with pytest.raises(UsageError, match="4001 characters"):
-        decision_request(gate, "approve", "jane", "x" * (LARGEST_COMMENT + 1))
+        decision_request(gate, "approve", Actor("jane"), "x" * (LARGEST_COMMENT + 1))
+
+
+GOVERNED = {"approvers": ["ann@example.com"], "is_governed": True}
+
+
+def governed() -> Gate:
+    state = folded(opened(), entered(), started("approval"), gate_opened("approval", **GOVERNED))
+    return choose_gate(state, None, "wfr_x")
+
+
+@pytest.mark.parametrize("way", ["token", "proxy", "link", "slack"])
+def test_who_was_recognised_needs_no_code(way: str) -> None:
+    request = decision_request(governed(), "approve", Actor("ann@example.com", way), "")
+    assert request.actor == Actor("ann@example.com", way)
+    assert "proof" not in request.data
+
+
+def test_who_was_recognised_and_is_not_listed_is_told_at_once() -> None:
+    with pytest.raises(UsageError, match="only, and you are bob") as caught:
+        decision_request(governed(), "approve", Actor("bob@example.com", "token"), "")
+    assert caught.value.code == "not-listed"
+
+
+@pytest.mark.parametrize("way", [None, "engine", "code", "hearsay"])
+def test_who_was_not_recognised_proves_it_by_a_code(way: str | None) -> None:
+    with pytest.raises(UsageError, match="prove who they are") as caught:
+        decision_request(governed(), "approve", Actor("ann@example.com", way), "")
+    assert caught.value.code == "no-code"
+
+
+def test_values_of_fields_may_be_text_or_what_they_are() -> None:
+    state = folded(
+        opened(), entered(), started("approval"), gate_opened("approval", fields={"count": {"type": "integer"}})
+    )
+    gate = choose_gate(state, None, "wfr_x")
+    for given in (3, "3"):
+        assert decision_request(gate, "approve", Actor("ann"), "", fields={"count": given}).data["fields"] == {
+            "count": 3
+        }
+    with pytest.raises(UsageError, match="'count' takes a whole number"):
+        decision_request(gate, "approve", Actor("ann"), "", fields={"count": True})

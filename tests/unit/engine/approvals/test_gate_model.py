@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from prefect_wfexec.engine.approvals import gates
 from prefect_wfexec.engine.approvals.codes import WRONG_CODES_A_ROUND, CodeBook, prove
 from prefect_wfexec.engine.approvals.forms import Answer, form_base
-from prefect_wfexec.journal.facts import Kind
+from prefect_wfexec.engine.approvals.verifying import VOUCHED
+from prefect_wfexec.journal.facts import Actor, Fact, Kind
 from prefect_wfexec.journal.fold import fold, fold_facts
 from prefect_wfexec.journal.state import ExecutionState, Gate
 from tests.unit.journal.support import (
@@ -58,6 +59,18 @@ class Model:
 
     def round(self, person: str) -> int:
         return self.burnt.get(person, 0) + self.wrong // WRONG_CODES_A_ROUND
+
+    def count(self, person: str, decision: str, seconds: float) -> bool:
+        """A person who was recognised gives a decision; whether it counts."""
+        is_self = decision == "approve" and self.starter == person and not self.allows_self
+        if self.outcome or seconds >= EXPIRES or is_self or (decision == "approve" and person in self.approved):
+            return False
+        if decision == "reject":
+            self.outcome = "rejected"
+        else:
+            self.approved.add(person)
+            self.outcome = "approved" if len(self.approved) >= self.quorum else ""
+        return True
 
     def give(self, code: Code | None, decision: str, comment: str, seconds: float, *, is_form: bool) -> bool:
         """Somebody gives a decision; whether it counts."""
@@ -111,10 +124,12 @@ class History:
 
     def play(self) -> None:
         for _ in range(self.random.randint(5, 40)):
-            self.random.choice([self.read_mail, self.fill_in, self.fill_in, self.request, self.forge, self.wait])()
+            self.random.choice(
+                [self.read_mail, self.fill_in, self.fill_in, self.request, self.vouch, self.forge, self.wait]
+            )()
             assert self.gate.outcome == self.model.outcome, (self.gate, self.model)
             assert {one.by.name for one in self.gate.approvals} == self.model.approved
-            assert all(one.by.verified_by == "code" for one in self.gate.decisions)
+            assert all(one.by.verified_by in {"code", *VOUCHED} for one in self.gate.decisions)
 
     def read_mail(self) -> None:
         person, decision = self.random.choice(PEOPLE), self.random.choice(["approve", "approve", "reject"])
@@ -142,6 +157,17 @@ class History:
         fact = requested(by="laptop", seconds=self.seconds, **data)
         self.state = fold([entry([fact], 9, keyed=False)], self.state)
         counts = self.model.give(code, decision, "", self.seconds, is_form=False)
+        self.apply(gates.gate_facts(self.state, at(self.seconds), CODES), counts)
+
+    def vouch(self) -> None:
+        """A gateway writes down whom it has recognised; or somebody without the key writes that it has."""
+        person, decision = self.random.choice([*PEOPLE, "eve@example.com"]), self.random.choice(["approve", "reject"])
+        data: dict[str, Any] = {"what": "decision", "step": "gate", "decision": decision, "comment": ""}
+        way, keyed = self.random.choice(["token", "proxy", "link", "slack", None, "code"]), self.random.random() < 0.5
+        fact = Fact(Kind.REQUESTED, data, Actor(person, way), at(self.seconds))
+        self.state = fold([entry([fact], 9, keyed=keyed)], self.state)
+        is_recognised = keyed and way not in (None, "code") and person in PEOPLE
+        counts = is_recognised and self.model.count(person, decision, self.seconds)
         self.apply(gates.gate_facts(self.state, at(self.seconds), CODES), counts)
 
     def forge(self) -> None:

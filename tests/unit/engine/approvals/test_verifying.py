@@ -8,11 +8,11 @@ import pytest
 from prefect_wfexec.engine.approvals import gates
 from prefect_wfexec.engine.approvals.codes import WRONG_CODES_A_ROUND, CodeBook, prove
 from prefect_wfexec.engine.approvals.forms import Answer, form_base
-from prefect_wfexec.journal.facts import Fact, Kind
-from prefect_wfexec.journal.fold import fold_facts
+from prefect_wfexec.journal.facts import Actor, Fact, Kind
+from prefect_wfexec.journal.fold import fold, fold_facts
 from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.status import StepStatus
-from tests.unit.journal.support import RUN, at, entered, folded, gate_opened, opened, requested, started
+from tests.unit.journal.support import RUN, at, entered, entry, folded, gate_opened, opened, requested, started
 
 CODES = CodeBook(b"the key", RUN)
 ANN, BOB, CY = "ann@example.com", "bob@example.com", "cy@example.com"
@@ -189,3 +189,79 @@ def test_a_gate_of_no_rules_keeps_names_unverified_but_tells_people_apart() -> N
     assert (fact.actor.name, fact.actor.verified_by) == ("Jane", None)
     assert typed(state, approver="JANE")[0].kind is Kind.REFUSED
     assert typed(state, approver="joe")[1].gates[0].outcome == "approved"
+
+
+def vouched(
+    state: ExecutionState, way: str | None, by: str = ANN, *, keyed: bool = True, decision: str = "approve"
+) -> tuple[Fact, ExecutionState]:
+    """What comes of a request that names how its writer recognised who asked, with the key or without it."""
+    data = {"what": "decision", "step": "gate", "generation": 1, "decision": decision, "comment": ""}
+    request = Fact(Kind.REQUESTED, data, actor=Actor(by, way), time=at(5))
+    state = fold([entry([request], 9, keyed=keyed)], state)
+    facts = gates.gate_facts(state, at(10), CODES)
+    return facts[0], fold_facts(facts, state, 0)
+
+
+@pytest.mark.parametrize("way", ["token", "proxy", "link", "slack"])
+def test_a_holder_of_the_key_vouches_for_whom_it_recognised(way: str) -> None:
+    answer, after = vouched(waiting(), way)
+    assert (answer.kind, answer.actor) == (Kind.DECIDED, Actor(ANN, way))
+    assert after.step("gate").status is StepStatus.SUCCESS
+
+
+@pytest.mark.parametrize("way", ["token", "proxy", "link", "slack", "code", "engine", None])
+def test_without_the_key_nobody_vouches_for_anybody(way: str | None) -> None:
+    answer, after = vouched(waiting(), way, keyed=False)
+    assert (answer.kind, after.gates[0].is_open) == (Kind.REFUSED, True)
+    assert "named people only" in answer.data["reason"]
+
+
+@pytest.mark.parametrize("way", [None, "", "code", "engine", "typed", "TOKEN"])
+def test_a_key_alone_proves_nobody(way: str | None) -> None:
+    answer, after = vouched(waiting(), way)
+    assert (answer.kind, after.gates[0].is_open) == (Kind.REFUSED, True)
+
+
+@pytest.mark.parametrize("by", ["eve@example.com", "ann", "", " ", "ann+eve@example.com", "\uff41nn@example.com"])
+def test_who_was_recognised_has_to_be_listed_letter_by_letter(by: str) -> None:
+    answer, after = vouched(waiting(), "proxy", by)
+    assert (answer.kind, after.gates[0].is_open) == (Kind.REFUSED, True)
+
+
+def test_the_name_on_record_is_the_one_on_the_list() -> None:
+    answer, _ = vouched(waiting(), "proxy", " Ann@Example.com")
+    assert answer.actor == Actor(ANN, "proxy")
+
+
+@pytest.mark.parametrize("starter", [ANN, "ann"])
+def test_who_started_the_run_does_not_approve_it_by_any_way(starter: str) -> None:
+    answer, after = vouched(waiting(user=starter), "token")
+    assert "may not approve" in answer.data["reason"]
+    assert after.gates[0].is_open
+    assert vouched(waiting(user=starter), "token", BOB)[1].step("gate").status is StepStatus.SUCCESS
+
+
+def test_one_person_is_one_vote_by_whatever_ways() -> None:
+    state = waiting(quorum=2)
+    _, state = vouched(state, "token")
+    answer, state = vouched(state, "slack")
+    assert "has decided so already" in answer.data["reason"]
+    answer, state = asked(state, code(state, ANN))
+    assert "has decided so already" in answer.data["reason"]
+    assert state.gates[0].is_open
+    assert vouched(state, "link", BOB)[1].gates[0].outcome == "approved"
+
+
+def test_who_was_recognised_may_reject() -> None:
+    _, after = vouched(waiting(), "slack", decision="reject")
+    assert after.gates[0].outcome == "rejected"
+
+
+def test_a_gate_for_everybody_records_how_a_name_was_shown() -> None:
+    everybody = {"approvers": [], "is_governed": False, "allow_self": True}
+    answer, _ = vouched(waiting(user=ANN, **everybody), "token")
+    assert (answer.kind, answer.actor) == (Kind.DECIDED, Actor(ANN, "token"))
+    answer, _ = vouched(waiting(**everybody), "token", keyed=False)
+    assert (answer.kind, answer.actor) == (Kind.DECIDED, Actor(ANN, None))
+    answer, _ = vouched(waiting(**everybody), "hearsay")
+    assert answer.actor == Actor(ANN, None)
