@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks import texts
+from tests.benchmarks.delivering import acknowledged, steady
 from tests.benchmarks.measuring import Measure, in_process, of_command
 from tests.benchmarks.waking import woken
 
@@ -127,6 +128,22 @@ ROWS = (
         lambda environment, folder: woken("ours", environment, folder),
         lambda environment, folder: woken("floor", environment, folder),
         most_pairs=2,
+    ),
+    Row(
+        "hooks",
+        "webhooks acknowledged for each second that a core works",
+        "/s",
+        "≥ 1,000",
+        acknowledged,
+    ),
+    Row(
+        "steady",
+        "a webhook's wait for its acknowledgement, at 100 a second",
+        "s",
+        "p99 ≤ 0.5 s",
+        steady,
+        most_pairs=2,
+        has_percentile=True,
     ),
     Row("output", "1 GB of output of one step", "s", "bounded memory", _inside("ours", "output", 1024), most_pairs=1),
 )

@@ -87,7 +87,9 @@ def test_an_empty_secret_proves_nothing(way: str, empty: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["standard", "gitlab-signed"])
-@pytest.mark.parametrize("key", ["whsec_" + base64.b64encode(b"fifteen bytes !").decode(), "whsec_bm90IGJhc2U2NCBh dCBhbGwh"])
+@pytest.mark.parametrize(
+    "key", ["whsec_" + base64.b64encode(b"fifteen bytes !").decode(), "whsec_bm90IGJhc2U2NCBh dCBhbGwh"]
+)
 def test_a_signing_key_that_is_short_or_none_proves_nothing(way: str, key: str) -> None:
     given = Secrets("hook", (ActiveSecret(key.encode()),))
     assert "of another kind" in refused(way, signed(way, BODY, key), given)
