@@ -14,7 +14,7 @@ from starlette.types import Lifespan
 
 from prefect_wfexec import __version__
 from prefect_wfexec.definition.durations import parse_duration
-from prefect_wfexec.errors import UsageError
+from prefect_wfexec.errors import UsageError, WfexecError
 from prefect_wfexec.gateway import health, hooks
 from prefect_wfexec.gateway.access_log import AccessLog
 from prefect_wfexec.gateway.catalog import Catalog
@@ -102,8 +102,10 @@ def _lifespan(client: "PrefectClient", database: sa.URL, largest: int, keep: tim
 async def _read_again(client: "PrefectClient", catalog: Catalog) -> None:
     await catalog.refresh()
     for deployment, workflow in catalog.deployed:
-        for synced in await sync_schedules(client, deployment, workflow):
-            logger.info("schedule '%s' of deployment '%s' was %s", synced.schedule, deployment.name, synced.act)
+        try:
+            await sync_schedules(client, deployment, workflow)
+        except WfexecError as error:
+            logger.warning("the schedules of deployment '%s' are left alone: %s", deployment.name, error.message)
 
 
 async def _every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:

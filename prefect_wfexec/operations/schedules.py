@@ -1,5 +1,6 @@
 """The schedules of a definition, kept as schedules of its deployment: Prefect makes the runs."""
 
+import logging
 import re
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from prefect_wfexec.definition.model import Trigger, Workflow
 from prefect_wfexec.engine.context import PARAMETER
+from prefect_wfexec.errors import WfexecError
+from prefect_wfexec.operations.deployed import deployed_workflow
 from prefect_wfexec.status import TriggerKind
 from prefect_wfexec.triggers.context import RunContext, trigger_context
 from prefect_wfexec.triggers.event import Event
 from prefect_wfexec.triggers.inputs import inputs_of
+from prefect_wfexec.views.deployments import workflow_deployments
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import DeploymentSchedule
     from prefect.client.schemas.responses import DeploymentResponse
 
+logger = logging.getLogger(__name__)
 PREFIX = "wfexec-"
 """What the slugs of schedules begin with that are kept here; others are somebody else's, and left alone."""
 
@@ -27,10 +32,12 @@ class Synced:
     """A schedule that was made, changed or taken away.
 
     Attributes:
+        deployment: The deployment's name.
         schedule: Its slug.
         act: `made`, `changed` or `removed`.
     """
 
+    deployment: str
     schedule: str
     act: str
 
@@ -53,6 +60,17 @@ def schedules_of(workflow: Workflow) -> "dict[str, DeploymentScheduleCreate]":
     return found
 
 
+async def sync_all_schedules(client: "PrefectClient") -> list[Synced]:
+    """Do so for every deployment; one whose definition can't be used is logged and passed over."""
+    done: list[Synced] = []
+    for deployment in await workflow_deployments(client):
+        try:
+            done += await sync_schedules(client, deployment, deployed_workflow(deployment))
+        except WfexecError as error:
+            logger.warning("the schedules of deployment '%s' are left alone: %s", deployment.name, error.message)
+    return done
+
+
 async def sync_schedules(client: "PrefectClient", deployment: "DeploymentResponse", workflow: Workflow) -> list[Synced]:
     """Make the deployment's schedules those of the definition; one that a person has paused stays paused.
 
@@ -68,15 +86,15 @@ async def sync_schedules(client: "PrefectClient", deployment: "DeploymentRespons
         known = standing.pop(slug, None)
         if known is None:
             await client.create_deployment_schedules(deployment.id, [schedule])
-            done.append(Synced(slug, "made"))
+            done.append(Synced(deployment.name, slug, "made"))
         elif not _is_same(known, schedule):
             await client.update_deployment_schedule(
                 deployment.id, known.id, schedule=schedule.schedule, parameters=schedule.parameters
             )
-            done.append(Synced(slug, "changed"))
+            done.append(Synced(deployment.name, slug, "changed"))
     for slug, gone in standing.items():
         await client.delete_deployment_schedule(deployment.id, gone.id)
-        done.append(Synced(slug, "removed"))
+        done.append(Synced(deployment.name, slug, "removed"))
     return done
 
 

@@ -19,6 +19,7 @@ from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.operations.cancel import carry_out, dispatch
 from prefect_wfexec.operations.locks import release_orphaned_locks
 from prefect_wfexec.operations.reconcile.waiting import due
+from prefect_wfexec.operations.schedules import sync_all_schedules
 from prefect_wfexec.status import RunStatus
 from prefect_wfexec.views.live import PassedOver, live_journal, unsettled_runs
 from prefect_wfexec.views.load import pinned_workflow
@@ -60,6 +61,10 @@ async def reconcile(client: "PrefectClient", watch: Watch) -> tuple[list[Act], l
     acts = [
         Act(released.run, f"released lock '{released.key}'", released.reason)
         for released in await release_orphaned_locks(client, watch)
+    ]
+    acts += [
+        Act(f"deployment {one.deployment}", f"schedule '{one.schedule}' {one.act}", "its definition says so")
+        for one in await sync_all_schedules(client)
     ]
     passed_over: list[PassedOver] = []
     for flow_run in await unsettled_runs(client):
