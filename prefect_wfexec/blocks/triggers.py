@@ -9,9 +9,7 @@ from pydantic import BaseModel, Field, SecretStr, WithJsonSchema, field_validato
 
 # Of a field that may be null Prefect's page makes two; this one is left empty.
 _Moment = Annotated[datetime | None, WithJsonSchema({"type": "string", "format": "date-time"})]
-_NETWORKS = (
-    "Where deliveries may come from, e.g. `192.0.2.0/24`; from anywhere when empty. Behind a proxy: its network."
-)
+_NETWORKS = "Where deliveries may come from, e.g. `192.0.2.0/24`; from anywhere when empty."
 
 
 class _TwoSecrets(BaseModel):

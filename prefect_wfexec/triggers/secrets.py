@@ -123,12 +123,13 @@ def secrets_of(name: str, data: Mapping[str, object]) -> Secrets:
     except (ValidationError, ValueError) as error:
         field = error.errors()[0]["loc"][0] if isinstance(error, ValidationError) else "allowed_networks"
         raise NoSecrets(name, f"the block '{name}' has an unexpected value in '{field}'", SAVE_AGAIN) from None
-    secret, previous = document.secret.get_secret_value(), document.previous_secret.get_secret_value()
-    if not secret.strip():
+    # Prefect's form is a text area: what is pasted there may end with a line.
+    secret, previous = (one.get_secret_value().strip() for one in (document.secret, document.previous_secret))
+    if not secret:
         raise NoSecrets(name, f"the secret in the block '{name}' is empty", SAVE_AGAIN)
     both = [ActiveSecret(secret.encode())]
     expires = document.previous_secret_expires
-    if previous.strip() and expires is not None:
+    if previous and expires is not None:
         expires = expires if expires.tzinfo is not None else expires.replace(tzinfo=UTC)
         both.append(ActiveSecret(previous.encode(), "previous_secret", expires))
     return Secrets(name, tuple(both), networks)

@@ -107,6 +107,11 @@ def test_a_previous_secret_without_an_end_proves_nothing() -> None:
     assert ends == NOW
 
 
+def test_a_line_end_pasted_into_prefect_s_form_is_no_part_of_a_secret() -> None:
+    given = {"secret": "new\n", "previous_secret": " old\r\n", "previous_secret_expires": "2030-01-01T12:00:00Z"}
+    assert [one.value for one in secrets_of("hook", given).all] == [b"new", b"old"]
+
+
 def test_empty_secrets_are_never_in_force() -> None:
     given = Secrets("hook", tuple(ActiveSecret(value) for value in (b"", b" \n", b"whsec_")))
     assert given.active(NOW) == ()
