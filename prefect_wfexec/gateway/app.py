@@ -79,7 +79,7 @@ def _lifespan(client: "PrefectClient", database: sa.URL, largest: int, keep: tim
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with Store.opened(database) as store:
             catalog = Catalog(client)
-            starter = Starter(client, store, catalog)
+            starter = Starter(client, store, catalog, keep)
             app.state.receiver = Receiver(store, catalog, starter, largest)
             follower = Follower(client, store, catalog, starter)
             tasks = [

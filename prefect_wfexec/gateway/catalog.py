@@ -57,6 +57,7 @@ class Catalog:
 
     Attributes:
         is_loaded: Whether it was ever read.
+        is_current: Whether it could be read when that was last tried.
     """
 
     def __init__(self, client: "PrefectClient") -> None:
@@ -67,7 +68,7 @@ class Catalog:
         self._secrets: dict[tuple[str, str], Secrets | WfexecError] = {}
         self._read_at = 0.0
         self._reading = asyncio.Lock()
-        self.is_loaded = False
+        self.is_loaded = self.is_current = False
 
     @property
     def deployed(self) -> "tuple[tuple[DeploymentResponse, Workflow], ...]":
@@ -125,8 +126,9 @@ class Catalog:
             names = {flow.id: flow.name for flow in await self._flows({one.flow_id for one in deployments})}
             self._take(deployments, names)
             await self._read_secrets()
-            self.is_loaded = True
+            self.is_loaded = self.is_current = True
         except httpx.HTTPError as error:
+            self.is_current = False
             logger.warning("the deployments could not be read: %s", error)
         finally:
             self._read_at = time.monotonic()

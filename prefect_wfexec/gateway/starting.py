@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from prefect_wfexec.definition.model import Trigger
-from prefect_wfexec.errors import UsageError, WfexecError, join_names
+from prefect_wfexec.errors import Unreachable, UsageError, WfexecError, join_names
 from prefect_wfexec.gateway.catalog import Catalog, Target
 from prefect_wfexec.gateway.deliveries.records import Delivery, Outcome
 from prefect_wfexec.gateway.deliveries.store import Store
@@ -24,6 +24,7 @@ from prefect_wfexec.triggers.inputs import inputs_of
 from prefect_wfexec.triggers.matching import why_not
 from prefect_wfexec.triggers.reading import read
 from prefect_wfexec.triggers.received import Received
+from prefect_wfexec.triggers.replays import why_too_old
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -43,9 +44,13 @@ class Starter:
         client: A client of Prefect's API.
         store: The deliveries.
         catalog: What is deployed.
+        remembered: How long deliveries are kept at least.
     """
 
-    def __init__(self, client: "PrefectClient", store: Store, catalog: Catalog) -> None:
+    def __init__(
+        self, client: "PrefectClient", store: Store, catalog: Catalog, remembered: timedelta = timedelta.max
+    ) -> None:
+        self._remembered = remembered
         self._client = client
         self._store = store
         self._catalog = catalog
@@ -90,6 +95,8 @@ class Starter:
             outcome, reason, run = Outcome.REFUSED, f"prefect refused the run: {_detail(error)}", None
         except httpx.HTTPError as error:
             return await self._later(delivery, f"prefect does not answer: {_words(error)}")
+        except Unreachable as error:
+            return await self._later(delivery, error.message)
         except WfexecError as error:
             outcome, reason, run = Outcome.REFUSED, error.message, None
         except Exception as fault:
@@ -100,7 +107,10 @@ class Starter:
         )
 
     async def _judge(self, delivery: Delivery) -> tuple[Outcome, str, tuple[str, str] | None]:
-        target = one_of(await self._catalog.find(delivery.workflow, delivery.trigger), delivery)
+        targets = await self._catalog.find(delivery.workflow, delivery.trigger)
+        if not targets and not self._catalog.is_current:
+            raise Unreachable("the deployments could not be read")
+        target = one_of(targets, delivery)
         deployment = await self._deployment(target)
         if deployment.paused:
             return Outcome.IGNORED, f"workflow '{delivery.workflow}' is paused", None
@@ -109,7 +119,7 @@ class Starter:
         if trigger is None:
             raise UsageError(f"workflow '{delivery.workflow}' has no trigger '{delivery.trigger}' any more")
         event = event_of(delivery, trigger)
-        reason = why_not(trigger, event, workflow)
+        reason = self._why_too_old(delivery, event) or why_not(trigger, event, workflow)
         if reason is not None:
             return Outcome.IGNORED, reason, None
         context = trigger_context(trigger, event)
@@ -117,6 +127,10 @@ class Starter:
         key = f"wfexec-{delivery.id}"
         flow_run = await start_run(self._client, deployment, inputs, context, idempotency_key=key)
         return Outcome.STARTED, f"started run {flow_run.name}", (str(flow_run.id), flow_run.name)
+
+    def _why_too_old(self, delivery: Delivery, event: Event) -> str | None:
+        """What a person has repeated may be of any age."""
+        return None if delivery.redelivery_of else why_too_old(event, delivery.received, self._remembered)
 
     async def _deployment(self, target: Target) -> "DeploymentResponse":
         from prefect.exceptions import ObjectNotFound
