@@ -53,3 +53,8 @@ class Home:
     def forget(self) -> None:
         """The machine is gone."""
         shutil.rmtree(self.root)
+
+
+def on_host(name: str) -> dict[str, str]:
+    """The environment of processes that believe to be on a machine of that name, and of all they start."""
+    return {"PYTHONPATH": str(Path(__file__).with_name("another_host")), "ANOTHER_HOST": name}
