@@ -2,6 +2,7 @@
 
 SLACK_BOT_TOKEN=xoxb-… python blocks/slack_bot.py
 
+SLACK_SIGNING_SECRET is the app's Signing Secret: with it approvals have buttons in Slack, where the gateway runs.
 SLACK_API_URL names another address of Slack's Web API, for those who reach it through a gateway.
 """
 
@@ -20,8 +21,8 @@ async def main() -> None:
     token = os.environ.get("SLACK_BOT_TOKEN")
     if not token:
         sys.exit("SLACK_BOT_TOKEN is not set; it is the app's Bot User OAuth Token")
-    address = os.environ.get("SLACK_API_URL")
-    bot = SlackBot(token=token, base_url=address) if address else SlackBot(token=token)
+    given = {"signing_secret": os.environ.get("SLACK_SIGNING_SECRET"), "base_url": os.environ.get("SLACK_API_URL")}
+    bot = SlackBot(token=token, **{name: value for name, value in given.items() if value})
     async with reachable() as url:
         await bot.asave(NAME, overwrite=True)
     print(f"Slack bot '{NAME}' saved at {url}")

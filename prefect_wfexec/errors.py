@@ -30,7 +30,8 @@
     ├── NoSecrets                     a trigger's block that is not there, or can't prove anything (triggers.secrets)
     ├── NoInputs                      a trigger whose inputs fit no run (triggers.inputs)
     ├── MissingBlock                  a block document that nobody saved (runtime.saved_blocks)
-    └── NotSent                       a message about a gate that could not be sent (engine.notices.senders)
+    ├── NotSent                       a message about a gate that could not be sent (engine.notices.senders)
+    └── NoLink                        a link or button about a gate that opens nothing (engine.approvals.links)
 
 In brackets: the module where one stands that does not stand here.
 """

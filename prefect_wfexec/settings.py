@@ -50,6 +50,11 @@ STOP_TIMEOUT = Setting(
     "how long a Terraform that was told to stop has to save its state before it is killed, also after a step's timeout",
     "10m",
 )
+PUBLIC_URL = Setting(
+    "PUBLIC_URL",
+    "where people reach the gateway, such as https://deploys.example.com; with it, messages about gates have links and "
+    "buttons that decide",
+)
 
 DATABASE_URL = Setting(
     "DATABASE_URL",
@@ -68,6 +73,7 @@ ALL = (
     PASS_ENV,
     HOLD,
     STOP_TIMEOUT,
+    PUBLIC_URL,
     DATABASE_URL,
     LARGEST_DELIVERY,
     KEEP_DELIVERIES,

@@ -8,8 +8,11 @@ class SlackBot(Block):
     """A Slack app's bot user: `slack.message` steps and approval notices are sent in its name.
 
     Attributes:
-        token: The app's Bot User OAuth Token; it needs the scope `chat:write`.
+        token: The app's Bot User OAuth Token; it needs the scope `chat:write`, and for approval buttons
+            `users:read` and `users:read.email`.
         base_url: Where Slack's Web API is.
+        signing_secret: The app's Signing Secret, by which the gateway knows what Slack sends; without it approvals
+            have no buttons in Slack.
 
     Examples:
         Save a bot under the name that steps use when they name none:
@@ -33,6 +36,11 @@ class SlackBot(Block):
         default="https://slack.com/api/",
         title="API URL",
         description="Where Slack's Web API is; only another one when Slack is reached through a gateway.",
+    )
+    signing_secret: SecretStr = Field(
+        default=SecretStr(""),
+        title="Signing Secret",
+        description="The app's Signing Secret, found under Basic Information; with it approvals have buttons in Slack.",
     )
 
     @field_validator("base_url")

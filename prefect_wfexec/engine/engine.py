@@ -16,6 +16,7 @@ from prefect_wfexec.engine.approvals.codes import CodeBook
 from prefect_wfexec.engine.approvals.failing import failing_facts
 from prefect_wfexec.engine.approvals.gate_desk import GateDesk
 from prefect_wfexec.engine.approvals.gate_opener import GateOpener
+from prefect_wfexec.engine.approvals.links import LinkBook, public_url
 from prefect_wfexec.engine.at_work import AtWork
 from prefect_wfexec.engine.cancelling import cancel_request, is_cancelled_in_prefect
 from prefect_wfexec.engine.cleanup.beginning import hand_over, is_to_be_cleaned, reopen
@@ -103,8 +104,9 @@ class Engine:
         self._last_look = asyncio.get_running_loop().time()
         self._last_sign = utc_now()
         self._retry: Retry | None = None
+        links = LinkBook(keys.links, str(flow_run.id), public_url())
         self._notices = NoticeDesk(
-            self.id, self._lent.run, self._journal, self._codes, self._lent.masker, self._wake.set
+            self.id, self._lent.run, self._journal, self._codes, links, self._lent.masker, self._wake.set
         )
         self._desk = GateDesk(self.id, client, flow_run, self._journal, self._picture, self._painter)
         self._run: Entered

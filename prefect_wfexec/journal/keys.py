@@ -41,6 +41,10 @@ class Keys:
     def digests(self) -> bytes:
         return self._derive("digests")
 
+    @cached_property
+    def links(self) -> bytes:
+        return self._derive("links")
+
     def __repr__(self) -> str:
         return "Keys(***)"
 

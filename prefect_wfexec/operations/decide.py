@@ -86,7 +86,7 @@ async def decide(
     fact = decision_request(gate, decision, actor, comment, run_id=str(flow_run.id), code=code, fields=fields)
     await append_decision(journal, gate, fact)
     await nudge(client, flow_run.id)
-    return flow_run, gate, await _answer(journal, gate, fact)
+    return flow_run, gate, await wait_for_answer(journal, gate, fact)
 
 
 def choose_gate(state: ExecutionState, step: str | None, run_name: str) -> Gate:
@@ -222,7 +222,12 @@ async def append_decision(journal: Journal, gate: Gate, fact: Fact) -> None:
         raise UsageError(f"gate '{gate.step}' closed meanwhile", hint="see `wfexec show`", code="decided")
 
 
-async def _answer(journal: Journal, gate: Gate, fact: Fact) -> str:
+async def wait_for_answer(journal: Journal, gate: Gate, fact: Fact) -> str:
+    """What came of a request within a few seconds: the gate's outcome, `counted`, or `requested` for nothing yet.
+
+    Raises:
+        UsageError: the engine refused it.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + ANSWER_SECONDS
     while loop.time() < deadline:

@@ -65,6 +65,7 @@ class SlackAccess(BaseModel):
 
     token: SecretStr
     base_url: str = "https://slack.com/api/"
+    signing_secret: SecretStr = SecretStr("")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,17 @@
 import asyncio
 import contextlib
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.engine.approvals.codes import CodeBook
-from prefect_wfexec.engine.approvals.forms import plan_of
+from prefect_wfexec.engine.approvals.links import LinkBook
 from prefect_wfexec.engine.fencing import is_current
+from prefect_wfexec.engine.notices.about import About, about_gate
 from prefect_wfexec.engine.notices.due import Due, due_notices
-from prefect_wfexec.engine.notices.senders import NotSent, change_slack, post_slack, send_mail
-from prefect_wfexec.engine.notices.texts import About, mail_message, slack_message
+from prefect_wfexec.engine.notices.senders import NotSent, change_slack, post_slack, send_mail, slack_access
+from prefect_wfexec.engine.notices.texts import mail_message, slack_message
 from prefect_wfexec.journal.facts import Fact, Kind, utc_now
 from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.journal.state import ExecutionState, Gate
@@ -36,6 +38,7 @@ class NoticeDesk:
         run: The run.
         journal: Its journal.
         codes: The codes of its gates.
+        links: The links about them.
         masker: Knows the run's secrets.
         wake: Called when a message was sent, or given up.
     """
@@ -46,6 +49,7 @@ class NoticeDesk:
         run: RunInfo,
         journal: Journal,
         codes: CodeBook,
+        links: LinkBook,
         masker: "Masker",
         wake: "Callable[[], None]",
     ) -> None:
@@ -53,6 +57,7 @@ class NoticeDesk:
         self._run = run
         self._journal = journal
         self._codes = codes
+        self._links = links
         self._masker = masker
         self._wake = wake
         self._task: asyncio.Task[None] | None = None
@@ -94,7 +99,7 @@ class NoticeDesk:
         error = ""
         for attempt in range(1, TRIES + 1):
             try:
-                place = await _sent(due, about)
+                place = await self._sent(due, about)
                 error = ""
                 break
             except NotSent as fault:
@@ -121,35 +126,31 @@ class NoticeDesk:
 
         await self._journal.append(decide)
 
+    async def _sent(self, due: Due, about: About) -> dict[str, str]:
+        """Send a message; where it is, for one that can be changed later."""
+        if due.channel == "mail":
+            await send_mail(due.block, due.to, *mail_message(due.kind, about))
+            return {}
+        access = await slack_access(due.block)
+        button = self._links.button(about.gate, due.block) if access.signing_secret else ""
+        text, blocks = slack_message(due.kind, replace(about, button=button))
+        if due.kind == "changed":
+            await change_slack(access, dict(due.place), text, blocks)
+            return {}
+        return await post_slack(access, due.to, text, blocks)
+
     def _about(self, due: Due, gate: Gate, workflow: Workflow) -> About:
-        step = next((step for step in workflow.steps if step.id == gate.step), None)
-        planned = plan_of(gate, workflow, self._journal.state)
+        about = about_gate(gate, workflow, self._journal.state, self._run.name, self._run.ui_url)
+        if due.channel != "mail":
+            return about
+        # Where anybody may decide, whoever reads the mailbox does so in its name.
+        person = due.person if gate.is_governed else due.to
         codes = {decision: self._codes.code(gate, due.person, decision) for decision in gate.choices}
-        run_url, plan_url = self._run.ui_url, ""
-        if planned is not None and run_url:
-            plan_url = f"{run_url.partition('/runs/')[0]}/artifacts/key/{self._run.name.replace('_', '-')}-plan"
-        return About(
-            gate=gate,
-            title=step.name if step else gate.step,
-            workflow=workflow.name,
-            run=self._run.name,
-            run_url=run_url,
-            plan_url=plan_url,
-            planned=planned,
+        return replace(
+            about,
             codes=codes if due.person and gate.is_governed else None,
+            link=self._links.link(gate, person) if person else "",
         )
-
-
-async def _sent(due: Due, about: About) -> dict[str, str]:
-    if due.channel == "mail":
-        subject, text = mail_message(due, about)
-        await send_mail(due.block, due.to, subject, text)
-        return {}
-    text, blocks = slack_message(due, about)
-    if due.kind == "changed":
-        await change_slack(due.block, dict(due.place), text, blocks)
-        return {}
-    return await post_slack(due.block, due.to, text, blocks)
 
 
 def _name(due: Due) -> str:

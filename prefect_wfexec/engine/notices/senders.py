@@ -86,30 +86,38 @@ def _deliver(access: MailAccess, message: EmailMessage) -> None:
         server.send_message(message)
 
 
-async def post_slack(block: str, channel: str, text: str, blocks: list[dict[str, Any]]) -> dict[str, str]:
+async def slack_access(block: str) -> SlackAccess:
+    """What a saved Slack bot holds.
+
+    Raises:
+        NotSent: it was not saved, or can't be used.
+    """
+    return await _read(SLACK_SLUG, block, SLACK_TYPE_NAME, SlackAccess)
+
+
+async def post_slack(access: SlackAccess, channel: str, text: str, blocks: list[dict[str, Any]]) -> dict[str, str]:
     """Post a message; where it is.
 
     Raises:
         NotSent: Slack can't be reached, or refused it.
     """
-    answer = await _ask_slack(block, "chat.postMessage", {"channel": channel, "text": text, "blocks": blocks})
+    answer = await _ask_slack(access, "chat.postMessage", {"channel": channel, "text": text, "blocks": blocks})
     return {"channel": str(answer.get("channel") or channel), "ts": str(answer.get("ts") or "")}
 
 
-async def change_slack(block: str, place: Mapping[str, str], text: str, blocks: list[dict[str, Any]]) -> None:
+async def change_slack(access: SlackAccess, place: Mapping[str, str], text: str, blocks: list[dict[str, Any]]) -> None:
     """Change a message that was posted.
 
     Raises:
         NotSent: Slack can't be reached, or refused it.
     """
-    await _ask_slack(block, "chat.update", {**place, "text": text, "blocks": blocks})
+    await _ask_slack(access, "chat.update", {**place, "text": text, "blocks": blocks})
 
 
-async def _ask_slack(block: str, method: str, body: Mapping[str, Any]) -> Any:
+async def _ask_slack(access: SlackAccess, method: str, body: Mapping[str, Any]) -> Any:
     from aiohttp import ClientError
     from slack_sdk.errors import SlackApiError
 
-    access = await _read(SLACK_SLUG, block, SLACK_TYPE_NAME, SlackAccess)
     try:
         return await slack_client(access).api_call(method, json=dict(body))
     except SlackApiError as error:

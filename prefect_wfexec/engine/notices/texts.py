@@ -1,52 +1,31 @@
 """What messages about a gate say: Slack's blocks, and the text of a mail. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import UTC
 from typing import Any
 
 from prefect_wfexec.definition.model import JSON
-from prefect_wfexec.engine.notices.due import Due
+from prefect_wfexec.engine.notices.about import About
+from prefect_wfexec.engine.notices.due import Kind
 from prefect_wfexec.journal.state import Gate
 from prefect_wfexec.runtime.ansi import strip_ansi
 
 MOST_RESOURCES = 20
 LONGEST_SECTION = 2900
 """Slack takes 3,000 characters in a section."""
+LONGEST_QUESTION = 300
+"""And so many in what it asks before a button counts."""
+ACTION = "wfexec-decide-"
+"""What the names of the buttons that decide begin with."""
 _MARKS = {"create": "+", "update": "~", "delete": "-", "replace": "±"}
 
 
-@dataclass(frozen=True, slots=True)
-class About:
-    """What a message is about.
-
-    Attributes:
-        gate: The gate.
-        title: The step's name.
-        workflow: The workflow's name.
-        run: The run's name.
-        run_url: The run's page in Prefect, where it is decided; empty when it is not known.
-        plan_url: The page of the plan; empty when there is none.
-        planned: The outputs of the plan that is decided on, if one is.
-        codes: The recipient's codes, by decision; empty for who has none.
-    """
-
-    gate: Gate
-    title: str
-    workflow: str
-    run: str
-    run_url: str = ""
-    plan_url: str = ""
-    planned: Mapping[str, JSON] | None = None
-    codes: Mapping[str, str] | None = None
-
-
-def headline(due: Due, about: About) -> str:
+def headline(kind: Kind, about: About) -> str:
     """The one line of a message."""
     name = f"{about.workflow}: {about.title} ({about.run})"
-    if due.kind == "reminder":
+    if kind == "reminder":
         return f"Still waiting, open until {_until(about.gate)}: {name}"
-    if due.kind == "changed":
+    if kind == "changed":
         return f"{outcome_words(about.gate)}: {name}"
     return f"Approval wanted: {name}"
 
@@ -61,9 +40,9 @@ def outcome_words(gate: Gate) -> str:
     return gate.outcome.capitalize()
 
 
-def slack_message(due: Due, about: About) -> tuple[str, list[dict[str, Any]]]:
+def slack_message(kind: Kind, about: About) -> tuple[str, list[dict[str, Any]]]:
     """The text and the blocks of a Slack message."""
-    line = headline(due, about)
+    line = headline(kind, about)
     blocks: list[dict[str, Any]] = [_section(f"*{_escaped(line)}*")]
     gate = about.gate
     if gate.message:
@@ -76,16 +55,18 @@ def slack_message(due: Due, about: About) -> tuple[str, list[dict[str, Any]]]:
     comments = [f"{one.by.name}: {one.comment}" for one in gate.decisions if one.comment]
     if comments:
         blocks.append(_section("\n".join(f"> {_escaped(comment)}" for comment in comments)))
+    if about.note:
+        blocks.append(_section(_escaped(about.note)))
     if gate.is_open and (buttons := _buttons(about)):
         blocks.append({"type": "actions", "elements": buttons})
     blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": _escaped(_facts(gate))}]})
     return line, blocks
 
 
-def mail_message(due: Due, about: About) -> tuple[str, str]:
+def mail_message(kind: Kind, about: About) -> tuple[str, str]:
     """The subject and the text of a mail."""
     gate = about.gate
-    lines = [headline(due, about), ""]
+    lines = [headline(kind, about), ""]
     if gate.message:
         lines += [gate.message, ""]
     if gate.news:
@@ -95,11 +76,13 @@ def mail_message(due: Due, about: About) -> tuple[str, str]:
     lines += [_facts(gate), ""]
     lines += _how_to_decide(about)
     text = strip_ansi("\n".join(lines)).replace("\r", "")
-    return " ".join(headline(due, about).split())[:200], text
+    return " ".join(headline(kind, about).split())[:200], text
 
 
 def _how_to_decide(about: About) -> list[str]:
     lines = []
+    if about.link:
+        lines += ["Decide here; the link is yours alone, give it to nobody:", f"  {about.link}", ""]
     if about.codes:
         lines += ["Your personal codes for this decision; give them to nobody:"]
         lines += [f"  {decision + ':':<9} {code}" for decision, code in about.codes.items()]
@@ -117,17 +100,51 @@ def _how_to_decide(about: About) -> list[str]:
 
 
 def _buttons(about: About) -> list[dict[str, Any]]:
-    wanted = [
-        ("Approve", about.run_url, "primary"),
-        ("Reject", about.run_url, "danger"),
-        ("View plan", about.plan_url, ""),
-    ]
+    if about.button:
+        return [
+            *(_deciding(about, choice) for choice in about.gate.choices),
+            *_leading([("View plan", about.plan_url, "")]),
+        ]
+    return _leading(
+        [("Approve", about.run_url, "primary"), ("Reject", about.run_url, "danger"), ("View plan", about.plan_url, "")]
+    )
+
+
+def _deciding(about: About, choice: str) -> dict[str, Any]:
+    """A button that decides, when Slack tells the gateway who pressed it."""
+    gate = about.gate
+    button = {
+        "type": "button",
+        "text": {"type": "plain_text", "text": choice.capitalize()},
+        "value": about.button,
+        "action_id": f"{ACTION}{choice}",
+    }
+    if choice == gate.choices[-1]:
+        return {**button, "style": "danger"}
+    if choice != gate.choices[0]:
+        return button
+    return {**button, "style": "primary", **({} if gate.fields else {"confirm": _confirmation(about, choice)})}
+
+
+def _confirmation(about: About, choice: str) -> dict[str, Any]:
+    """What Slack asks before a decision that nothing else is asked about."""
+    name = _text(f"{about.workflow}: {about.title} ({about.run})")
+    return {
+        "title": {"type": "plain_text", "text": f"{choice.capitalize()}?"},
+        "text": {"type": "plain_text", "text": name[:LONGEST_QUESTION]},
+        "confirm": {"type": "plain_text", "text": choice.capitalize()},
+        "deny": {"type": "plain_text", "text": "Back"},
+    }
+
+
+def _leading(wanted: Iterable[tuple[str, str, str]]) -> list[dict[str, Any]]:
+    """Buttons that open a page."""
     return [
         {
             "type": "button",
             "text": {"type": "plain_text", "text": text},
             "url": url,
-            "action_id": f"wfexec-{text.lower().replace(' ', '-')}",
+            "action_id": f"wfexec-open-{text.lower().replace(' ', '-')}",
             **({"style": style} if style else {}),
         }
         for text, url, style in wanted

@@ -47,7 +47,8 @@ def test_the_step_looks_for_the_type_that_the_block_is() -> None:
 def test_the_form_in_prefect_explains_every_field(kind: type[Block]) -> None:
     schema = kind.model_json_schema()
     assert all(field["title"] and field["description"] for field in schema["properties"].values())
-    secret = {SlackBot: ["token"], Mailer: ["password"]} | {key: ["previous_secret", "secret"] for key in TRIGGERS}
+    secret = {SlackBot: ["signing_secret", "token"], Mailer: ["password"]}
+    secret |= {key: ["previous_secret", "secret"] for key in TRIGGERS}
     assert sorted(schema["secret_fields"]) == secret.get(kind, [])
     # Of a field that may be null the page makes two, and shows a secret in it.
     assert [name for name, field in schema["properties"].items() if "anyOf" in field] == (

@@ -14,8 +14,8 @@ SECRET = "sixteen letters or more"
 
 def test_every_use_has_a_key_of_its_own() -> None:
     keys = Keys(SECRET)
-    derived = {keys.journal, keys.blobs, keys.digests}
-    assert len(derived) == 3
+    derived = {keys.journal, keys.blobs, keys.codes, keys.digests, keys.links}
+    assert len(derived) == 5
     assert {len(key) for key in derived} == {32}
     assert SECRET.encode() not in derived
     assert keys == Keys(SECRET)
