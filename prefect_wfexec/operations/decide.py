@@ -86,7 +86,7 @@ async def decide(
     fact = decision_request(gate, decision, actor, comment, run_id=str(flow_run.id), code=code, fields=fields)
     await append_decision(journal, gate, fact)
     await nudge(client, flow_run.id)
-    return flow_run, gate, await wait_for_answer(journal, gate, fact)
+    return flow_run, gate, await wait_for_answer(journal, gate, fact.id)
 
 
 def choose_gate(state: ExecutionState, step: str | None, run_name: str) -> Gate:
@@ -222,7 +222,7 @@ async def append_decision(journal: Journal, gate: Gate, fact: Fact) -> None:
         raise UsageError(f"gate '{gate.step}' closed meanwhile", hint="see `wfexec show`", code="decided")
 
 
-async def wait_for_answer(journal: Journal, gate: Gate, fact: Fact) -> str:
+async def wait_for_answer(journal: Journal, gate: Gate, request: str) -> str:
     """What came of a request within a few seconds: the gate's outcome, `counted`, or `requested` for nothing yet.
 
     Raises:
@@ -234,9 +234,9 @@ async def wait_for_answer(journal: Journal, gate: Gate, fact: Fact) -> str:
         await journal.catch_up()
         for entry in journal.entries:
             for known in entry.trusted_facts:
-                if known.kind is Kind.REFUSED and known.data.get("request") == fact.id:
+                if known.kind is Kind.REFUSED and known.data.get("request") == request:
                     raise UsageError(f"the decision was refused: {known.data.get('reason')}", code="refused")
-        if fact.id not in journal.state.requests:
+        if request not in journal.state.requests:
             same = (gate.step, gate.generation)
             found = [known for known in journal.state.gates if (known.step, known.generation) == same]
             return found[0].outcome or "counted" if found else "requested"

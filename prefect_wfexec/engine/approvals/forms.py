@@ -12,7 +12,7 @@ from typing import Any
 
 from prefect_wfexec.definition.model import JSON, Workflow
 from prefect_wfexec.engine.approvals.fields import field_schemas, required_fields
-from prefect_wfexec.journal.state import ExecutionState, Gate
+from prefect_wfexec.journal.state import ExecutionState, Gate, StepState
 from prefect_wfexec.runtime.ansi import strip_ansi
 
 LONGEST_PLAN_LINES = 200
@@ -198,10 +198,16 @@ def _consequences(gate: Gate, workflow: Workflow) -> str:
 
 def plan_of(gate: Gate, workflow: Workflow | None, state: ExecutionState) -> Mapping[str, JSON] | None:
     """The outputs of the plan that a gate asks about, when it asks about one."""
+    step = plan_step_of(gate, workflow, state)
+    return step.outputs if step else None
+
+
+def plan_step_of(gate: Gate, workflow: Workflow | None, state: ExecutionState) -> StepState | None:
+    """The step that made the plan a gate asks about, when it asks about one."""
     for step in workflow.steps if workflow else ():
-        outputs = state.step(step.id).outputs
-        if outputs.get("digest") == gate.subject_digest and isinstance(outputs.get("text"), str):
-            return outputs
+        found = state.step(step.id)
+        if found.outputs.get("digest") == gate.subject_digest and isinstance(found.outputs.get("text"), str):
+            return found
     return None
 
 

@@ -1,0 +1,13 @@
+"""Decisions that reach the gateway from outside: by the links in mails, and by the buttons in Slack."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+
+def routers() -> "tuple[APIRouter, ...]":
+    """The routes that need no sign-in: a signature proves who asks."""
+    from prefect_wfexec.gateway.approving import links
+
+    return (links.router,)
