@@ -101,7 +101,7 @@ async def post_slack(access: SlackAccess, channel: str, text: str, blocks: list[
     Raises:
         NotSent: Slack can't be reached, or refused it.
     """
-    answer = await _ask_slack(access, "chat.postMessage", {"channel": channel, "text": text, "blocks": blocks})
+    answer = await ask_slack(access, "chat.postMessage", {"channel": channel, "text": text, "blocks": blocks})
     return {"channel": str(answer.get("channel") or channel), "ts": str(answer.get("ts") or "")}
 
 
@@ -111,15 +111,27 @@ async def change_slack(access: SlackAccess, place: Mapping[str, str], text: str,
     Raises:
         NotSent: Slack can't be reached, or refused it.
     """
-    await _ask_slack(access, "chat.update", {**place, "text": text, "blocks": blocks})
+    await ask_slack(access, "chat.update", {**place, "text": text, "blocks": blocks})
 
 
-async def _ask_slack(access: SlackAccess, method: str, body: Mapping[str, Any]) -> Any:
+async def ask_slack(access: SlackAccess, method: str, body: Mapping[str, Any], *, is_form: bool = False) -> Any:
+    """Call a method of Slack's Web API; its answer.
+
+    Args:
+        access: The bot that calls it.
+        method: The method's name.
+        body: Its arguments.
+        is_form: Whether they are sent as a form: methods that read take no JSON.
+
+    Raises:
+        NotSent: Slack can't be reached, or refused it.
+    """
     from aiohttp import ClientError
     from slack_sdk.errors import SlackApiError
 
     try:
-        return await slack_client(access).api_call(method, json=dict(body))
+        given: dict[str, Any] = {"data": dict(body)} if is_form else {"json": dict(body)}
+        return await slack_client(access).api_call(method, **given)
     except SlackApiError as error:
         word = error_word(error)
         raise NotSent(f"Slack refused it: {word or 'without a reason'}", may_pass=word in _PASSING) from None

@@ -9,5 +9,6 @@ if TYPE_CHECKING:
 def routers() -> "tuple[APIRouter, ...]":
     """The routes that need no sign-in: a signature proves who asks."""
     from prefect_wfexec.gateway.approving import links
+    from prefect_wfexec.gateway.approving.slack import interactions
 
-    return (links.router,)
+    return links.router, interactions.router

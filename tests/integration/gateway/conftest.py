@@ -6,12 +6,13 @@ from collections.abc import Iterator
 import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
-from prefect_wfexec.blocks import Mailer
+from prefect_wfexec.blocks import Mailer, SlackBot
 from prefect_wfexec.journal.keys import Keys
-from tests.integration.gateway.support import KEY, MAILER, Desk
+from tests.integration.gateway.support import ANN, BOB, BOT, KEY, MAILER, Desk
 from tests.support.gateway import Gateway
 from tests.support.mailbox import Mailbox
 from tests.support.server import PrefectServer
+from tests.support.slack_stub import SlackStub
 from tests.support.wfexec import Wfexec, user_environment
 
 
@@ -28,12 +29,25 @@ def mailbox() -> Iterator[Mailbox]:
 
 
 @pytest.fixture(scope="module")
+def slack() -> Iterator[SlackStub]:
+    with SlackStub() as slack:
+        slack.add_user("U0ANN", ANN)
+        slack.add_user("U0BOB", BOB.upper())
+        yield slack
+
+
+@pytest.fixture(scope="module")
 def desk(
-    server: PrefectServer, gateway: Gateway, mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory
+    server: PrefectServer,
+    gateway: Gateway,
+    mailbox: Mailbox,
+    slack: SlackStub,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Desk]:
     mailer = Mailer(host="127.0.0.1", port=mailbox.port, security="none", sender="deploys@example.com")
+    bot = SlackBot(token=slack.token, base_url=slack.base_url, signing_secret=slack.signing_secret)
     with temporary_settings({PREFECT_API_URL: server.url, PREFECT_HOME: server.home}):
-        asyncio.run(mailer.asave(MAILER, overwrite=True))
+        asyncio.run(save(mailer, bot))
     environment = {
         **user_environment(server.environment, "jane"),
         "PREFECT_INTEGRATIONS_WFEXEC_SECRET_KEY": KEY,
@@ -42,6 +56,11 @@ def desk(
     wfexec = Wfexec(environment, tmp_path_factory.mktemp("linked"))
     yield Desk(wfexec, gateway, mailbox)
     wfexec.stop_all()
+
+
+async def save(mailer: Mailer, bot: SlackBot) -> None:
+    await mailer.asave(MAILER, overwrite=True)
+    await bot.asave(BOT, overwrite=True)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from tests.support.mailbox import Mailbox, text_of
 from tests.support.wfexec import Going, Wfexec
 
 KEY = "a key that the run and the gateway have"
-MAILER = "for-links"
+MAILER, BOT = "for-links", "for-buttons"
 ANN, BOB, JANE = "ann@example.com", "bob@example.com", "jane@example.com"
 _LINK = re.compile(r"https?://\S+/approve/\S+")
 

@@ -1,0 +1,1 @@
+"""What people do with the messages about gates in Slack."""
