@@ -31,6 +31,7 @@
     ├── NoInputs                      a trigger whose inputs fit no run (triggers.inputs)
     ├── MissingBlock                  a block document that nobody saved (runtime.saved_blocks)
     ├── NotSent                       a message about a gate that could not be sent (engine.notices.senders)
+    ├── BodyRefused                   a request whose body is not taken (gateway.approving.reading)
     └── NoLink                        a link or button about a gate that opens nothing (engine.approvals.links)
 
 In brackets: the module where one stands that does not stand here.

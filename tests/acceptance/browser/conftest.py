@@ -15,8 +15,9 @@ import pytest
 from tests.acceptance.browser.workflows import WORKFLOWS, write_infrastructure
 from tests.support.browser import BrowserMissing, PrefectPages, browser_program, opened_page
 from tests.support.deployed import Site
+from tests.support.gateway import Gateway
 from tests.support.mailbox import Mailbox
-from tests.support.server import prefect_server
+from tests.support.server import PrefectServer, prefect_server
 
 SAVES_MAILER = """
 import sys
@@ -38,17 +39,30 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def site(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def with_pages(chromium: str) -> Iterator[PrefectServer]:
+    """A server whose pages find its API."""
+    with prefect_server({"PREFECT_SERVER_UI_API_URL": "/api"}) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gateway(with_pages: PrefectServer) -> Iterator[Gateway]:
+    """Where the links of approvers lead."""
+    with Gateway(with_pages.url) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="session")
+def site(with_pages: PrefectServer, gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """All workflows deployed, and a worker whose runs leave as soon as they only wait."""
     folder: Path = tmp_path_factory.mktemp("site")
-    with prefect_server({"PREFECT_SERVER_UI_API_URL": "/api"}) as server:
-        site = Site(server, folder, pool="workflows")
-        write_infrastructure(site)
-        for name, text in WORKFLOWS.items():
-            site.workflow(name, text.replace("SITE_FOLDER", str(folder)))
-        site.deploy()
-        with site.worker({"PREFECT_INTEGRATIONS_WFEXEC_HOLD": "0s"}):
-            yield site
+    site = Site(with_pages, folder, pool="workflows")
+    write_infrastructure(site)
+    for name, text in WORKFLOWS.items():
+        site.workflow(name, text.replace("SITE_FOLDER", str(folder)))
+    site.deploy()
+    with site.worker({"PREFECT_INTEGRATIONS_WFEXEC_HOLD": "0s", "PREFECT_INTEGRATIONS_WFEXEC_PUBLIC_URL": gateway.url}):
+        yield site
 
 
 @pytest.fixture(scope="session")

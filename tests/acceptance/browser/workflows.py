@@ -1,5 +1,7 @@
 """What the stories deploy. `SITE_FOLDER` stands for the folder in which the steps leave their traces."""
 
+import json
+
 from tests.support.deployed import Site
 
 NETWORK = """
@@ -92,7 +94,36 @@ steps:
     env: {TRACES: "SITE_FOLDER", TICKET: "${{ steps.ask.outputs.ticket }}"}
 """
 
-WORKFLOWS = {"guarded": GUARDED, "network": NETWORK, "question": QUESTION, "flaky": FLAKY, "database": DATABASE}
+LINKED = """
+version: 1
+name: linked
+description: An approver gets a link.
+steps:
+  - {id: plan, uses: terraform.plan, with: {dir: linked}}
+  - id: approval
+    name: Approve the network
+    uses: approval
+    with:
+      subject: "${{ steps.plan.outputs.plan }}"
+      message: "Apply this to staging?"
+      approvers: [ann@example.com, bob@example.com]
+      expires: 4h
+      fields: {ticket: {title: Ticket, description: The change it belongs to.}}
+      notify: {mail: ops@example.com, block: browser-mail}
+  - {id: apply, uses: terraform.apply, with: {plan: "${{ steps.plan.outputs.plan }}"}}
+  - id: note_down
+    run: echo "$TICKET" >> $TRACES/linked
+    env: {TRACES: "SITE_FOLDER", TICKET: "${{ steps.approval.outputs.ticket }}"}
+"""
+
+WORKFLOWS = {
+    "linked": LINKED,
+    "guarded": GUARDED,
+    "network": NETWORK,
+    "question": QUESTION,
+    "flaky": FLAKY,
+    "database": DATABASE,
+}
 
 INFRASTRUCTURE = """
 variable "environment" {
@@ -117,6 +148,20 @@ output "vpc" {
 }
 """
 
+GROWN = """
+resource "terraform_data" "network" {
+  input = "10.1.0.0/16"
+}
+
+resource "terraform_data" "subnet" {
+  count = 2
+  input = "${terraform_data.network.input}-${count.index}"
+}
+
+resource "terraform_data" "gateway" {
+  triggers_replace = ["b"]
+}
+"""
 
 PASSWORD = """
 variable "password_length" {
@@ -138,10 +183,43 @@ resource "terraform_data" "database" {
 """
 
 
+def _known(name: str, **attributes: object) -> dict[str, object]:
+    typed = {key: {"value": value, "type": kind} for key, (value, kind) in attributes.items()}  # type: ignore[misc]
+    return {
+        "mode": "managed",
+        "type": "terraform_data",
+        "name": name,
+        "provider": 'provider["terraform.io/builtin/terraform"]',
+        "instances": [
+            {
+                "schema_version": 0,
+                "attributes": {"id": f"{name}-1", "input": None, "output": None, "triggers_replace": None, **typed},
+            }
+        ],
+    }
+
+
+GROWN_BEFORE = {
+    "version": 4,
+    "terraform_version": "1.5.0",
+    "serial": 1,
+    "lineage": "5c1b0c9a-0000-4000-8000-000000000000",
+    "outputs": {},
+    "resources": [
+        _known("network", input=("10.0.0.0/16", "string"), output=("10.0.0.0/16", "string")),
+        _known("gateway", triggers_replace=(["a"], ["tuple", ["string"]])),
+        _known("legacy"),
+    ],
+}
+"""The state that the configuration above finds: something to change, to replace and to destroy."""
+
+
 def write_infrastructure(site: Site) -> None:
     """The Terraform configurations that the workflows `network` and `database` apply."""
     site.write("flows/infra/main.tf", INFRASTRUCTURE)
     site.write("flows/database/main.tf", PASSWORD)
+    site.write("flows/linked/main.tf", GROWN)
+    site.write("flows/linked/terraform.tfstate", json.dumps(GROWN_BEFORE))
     write_password_length(site, 5)
 
 

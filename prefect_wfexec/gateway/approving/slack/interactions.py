@@ -3,9 +3,8 @@
 from typing import Annotated
 
 import httpx
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, BackgroundTasks, Depends, Request
 from fastapi.responses import JSONResponse, Response
-from starlette.background import BackgroundTask
 
 from prefect_wfexec.gateway.approving.reading import BodyRefused, read_body, read_fields
 from prefect_wfexec.gateway.approving.slack.bots import bots_of, signed_for
@@ -19,7 +18,7 @@ Shared = Annotated[Services, Depends(services)]
 
 
 @router.post("/slack/interactions")
-async def take_interaction(request: Request, shared: Shared) -> Response:
+async def take_interaction(request: Request, shared: Shared, later: BackgroundTasks) -> Response:
     """Take what Slack sends when somebody uses a message about a gate."""
     from prefect.exceptions import PrefectException
 
@@ -42,7 +41,8 @@ async def take_interaction(request: Request, shared: Shared) -> Response:
         return Response()
     if _lacks_reason(sent):
         return JSONResponse({"response_action": "errors", "errors": {COMMENT: "Say why: the run shows it."}})
-    return Response(background=BackgroundTask(handle, shared, signers, sent))
+    later.add_task(handle, shared, signers, sent)
+    return Response()
 
 
 def _lacks_reason(sent: Sent) -> bool:
