@@ -5,6 +5,7 @@
     │   ├── DefinitionError           a definition that does not compile, with every diagnostic (definition.diagnostics)
     │   ├── DurationError             a text that is no length of time (definition.durations)
     │   ├── CannotReset               what was asked of a run that has ended can't be done (engine.reset)
+    │   ├── TokensFileError           the file of who may use the gateway can't be used (gateway.signin.people)
     │   └── EnvironmentVariableError  a variable that no process can be given (runtime.environment)
     ├── Unreachable                   Prefect's API does not answer (exit 5)
     ├── EngineError                   a fault of ours, of Prefect or of the machine: the run ends in Error
@@ -32,12 +33,20 @@
     ├── MissingBlock                  a block document that nobody saved (runtime.saved_blocks)
     ├── NotSent                       a message about a gate that could not be sent (engine.notices.senders)
     ├── BodyRefused                   a request whose body is not taken (gateway.approving.reading)
-    └── NoLink                        a link or button about a gate that opens nothing (engine.approvals.links)
+    ├── NoLink                        a link or button about a gate that opens nothing (engine.approvals.links)
+    ├── NotServed                     a request that fits no route, or that none could read (gateway.answers)
+    ├── RequestNotValid               a request whose parts do not fit its route (gateway.answers)
+    └── Refused                       a request to the gateway that is not let in (gateway.signin.faults)
+        ├── NotSignedIn               nobody is signed in, or not as the request says
+        ├── NotAllowed                who is signed in may not do this
+        ├── Forged                    another page may have asked
+        └── TooManyTries              too many wrong tokens came from one address
 
 In brackets: the module where one stands that does not stand here.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class WfexecError(Exception):
@@ -148,6 +157,16 @@ class StepSkipped(StepError):
 def one_line(error: WfexecError) -> str:
     """The error as the command line prints it: the message, then the mend."""
     return f"{error.message}; {error.hint}" if error.hint else error.message
+
+
+def error_json(error: WfexecError) -> dict[str, Any]:
+    """The error as `--json` and the API tell it."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "diagnostics": [diagnostic.as_json() for diagnostic in getattr(error, "diagnostics", ())],
+    }
 
 
 def join_names(names: Sequence[str], last: str = "and") -> str:

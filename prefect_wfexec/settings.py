@@ -63,6 +63,18 @@ DATABASE_URL = Setting(
 )
 LARGEST_DELIVERY = Setting("LARGEST_DELIVERY", "how large a webhook's body may be, at most 25MiB", "1MiB")
 KEEP_DELIVERIES = Setting("KEEP_DELIVERIES", "how long deliveries are kept, 7d or more", "30d")
+TOKENS_FILE = Setting(
+    "TOKENS_FILE",
+    "YAML or JSON file of the people who may use the gateway: name, sha256 of their token, roles; read again when it "
+    "changes",
+)
+PROXY_HEADER = Setting("PROXY_HEADER", "header in which a trusted proxy names the person it has signed in")
+PROXY_NETWORKS = Setting(
+    "PROXY_NETWORKS", "comma-separated addresses and networks of that proxy; nobody else's header is believed"
+)
+PROXY_ROLES = Setting(
+    "PROXY_ROLES", "comma-separated roles of people the proxy names and the tokens file does not", "viewer"
+)
 
 ALL = (
     SECRET_KEY,
@@ -77,4 +89,8 @@ ALL = (
     DATABASE_URL,
     LARGEST_DELIVERY,
     KEEP_DELIVERIES,
+    TOKENS_FILE,
+    PROXY_HEADER,
+    PROXY_NETWORKS,
+    PROXY_ROLES,
 )

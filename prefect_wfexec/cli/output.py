@@ -7,7 +7,7 @@ import shutil
 import sys
 from typing import Any
 
-from prefect_wfexec.errors import Unreachable, UsageError, WfexecError, one_line
+from prefect_wfexec.errors import Unreachable, UsageError, WfexecError, error_json, one_line
 from prefect_wfexec.status import RunStatus
 
 DONE, FAILED, WRONG_USE, REJECTED, CANCELLED, UNREACHABLE = range(6)
@@ -74,13 +74,7 @@ def report(error: WfexecError, *, as_json: bool) -> None:
     """The error in one line on standard error, its diagnostics a line each; as JSON on standard output if asked."""
     diagnostics = list(getattr(error, "diagnostics", ()))
     if as_json:
-        body = {
-            "code": error.code,
-            "message": error.message,
-            "hint": error.hint,
-            "diagnostics": [diagnostic.as_json() for diagnostic in diagnostics],
-        }
-        say_json({"error": body})
+        say_json({"error": error_json(error)})
     if diagnostics:
         for diagnostic in diagnostics:
             note(str(diagnostic))

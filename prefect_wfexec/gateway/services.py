@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fastapi import Request
+from starlette.requests import HTTPConnection
 
+from prefect_wfexec.gateway.signin.access import Access
 from prefect_wfexec.journal.keys import Keys
 
 if TYPE_CHECKING:
@@ -19,15 +20,17 @@ class Services:
         client: A client of Prefect's API that lives as long as the gateway.
         keys: The key of journals: the gateway vouches with it for who it has recognised.
         public_url: Where people reach this gateway, without a slash at the end.
+        access: Who may use it.
     """
 
     client: "PrefectClient"
     keys: Keys
     public_url: str
+    access: Access
 
 
-def services(request: Request) -> Services:
+def services(connection: HTTPConnection) -> Services:
     """The services of the app that serves this request."""
-    found = request.app.state.services
+    found = connection.app.state.services
     assert isinstance(found, Services), "the app has been started"
     return found

@@ -45,6 +45,10 @@ class Keys:
     def links(self) -> bytes:
         return self._derive("links")
 
+    @cached_property
+    def sessions(self) -> bytes:
+        return self._derive("sessions")
+
     def __repr__(self) -> str:
         return "Keys(***)"
 

@@ -1,0 +1,106 @@
+"""A gateway's parts in a test: people with tokens, an app behind the guard, a browser."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+from fastapi import FastAPI
+
+from prefect_wfexec.gateway.answers import answer_errors
+from prefect_wfexec.gateway.services import Services
+from prefect_wfexec.gateway.signin.access import Access
+from prefect_wfexec.gateway.signin.guard import SIGN_IN, Guard, OpenPath
+from prefect_wfexec.gateway.signin.pages import router as pages
+from prefect_wfexec.gateway.signin.people import hash_of
+from prefect_wfexec.journal.keys import Keys
+from prefect_wfexec.settings import PROXY_HEADER, PROXY_NETWORKS, PROXY_ROLES, TOKENS_FILE
+
+KEYS = Keys("a key of more than sixteen characters")
+URL = "http://127.0.0.1:4290"
+ROLES = {
+    "vera": ["viewer"],
+    "olga": ["operator"],
+    "anna@example.com": ["approver"],
+    "both@example.com": ["operator", "approver"],
+}
+
+
+def token_of(name: str) -> str:
+    """The token of a person of `write_tokens`."""
+    return f"token-of-{name}-".ljust(48, "x")
+
+
+def write_tokens(path: Path, roles: Mapping[str, Sequence[str]] = ROLES) -> Path:
+    """A tokens file that only this user may read, put there at once as an administrator's tool does."""
+    return write_people(
+        path,
+        [{"name": name, "sha256": hash_of(token_of(name)), "roles": list(given)} for name, given in roles.items()],
+    )
+
+
+def write_people(path: Path, people: Sequence[Mapping[str, Any]]) -> Path:
+    """The same with these entries."""
+    new = path.with_suffix(".new")
+    new.write_text(yaml.safe_dump({"people": list(people)}))
+    new.chmod(0o600)
+    new.replace(path)
+    return path
+
+
+def settings(**values: str | Path) -> dict[str, str]:
+    """Settings of the sign-in, by the short names of this function's arguments."""
+    names = {"file": TOKENS_FILE, "header": PROXY_HEADER, "networks": PROXY_NETWORKS, "roles": PROXY_ROLES}
+    return {names[name].variable: str(value) for name, value in values.items()}
+
+
+def access_of(environ: Mapping[str, str], url: str = URL) -> Access:
+    return Access.from_settings(KEYS, url, environ)
+
+
+def guarded(access: Access, client: Any = None, open_paths: Sequence[OpenPath] = (SIGN_IN,)) -> FastAPI:
+    """An app behind the guard, with the sign-in's own pages and no others."""
+    app = FastAPI(docs_url=None, redoc_url=None)
+    app.add_middleware(Guard, open_paths=open_paths)
+    app.include_router(pages)
+    answer_errors(app)
+    app.state.services = Services(client=client, keys=KEYS, public_url=access.public_url, access=access)
+    return app
+
+
+def browser(app: FastAPI, *, url: str = URL, peer: str = "127.0.0.1", **headers: str) -> httpx.AsyncClient:
+    """A client of an app, without a server; it keeps cookies and follows no redirect."""
+    transport = httpx.ASGITransport(app, client=(peer, 50000))
+    return httpx.AsyncClient(transport=transport, base_url=url, headers=headers)
+
+
+async def live(app: FastAPI, path: str, **headers: str) -> list[dict[str, Any]]:
+    """What an app sends to a browser that opens a live connection and hears until it is closed."""
+    sent: list[dict[str, Any]] = []
+    scope = {
+        "type": "websocket",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "scheme": "ws",
+        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 50000),
+        "server": ("127.0.0.1", 4290),
+        "subprotocols": [],
+    }
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(dict(message))
+
+    await app(scope, receive, send)
+    return sent
+
+
+def bearer(name: str) -> dict[str, str]:
+    """The header by which a person shows their token."""
+    return {"authorization": f"Bearer {token_of(name)}"}
