@@ -5,6 +5,7 @@ import argparse
 from prefect_wfexec.cli.output import DONE, columns, exit_code_of_run, say, say_json
 from prefect_wfexec.cli.show import seen
 from prefect_wfexec.engine.context import local_user
+from prefect_wfexec.journal.facts import Actor
 from prefect_wfexec.operations.cancel import cancel as stop
 from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.views.failures import shown_json
@@ -17,7 +18,7 @@ async def cancel(arguments: argparse.Namespace) -> int:
     async with reachable():
         async with connected() as client:
             done = await stop(
-                client, arguments.run, by=local_user(), reason=arguments.reason, cleans_up=arguments.cleanup
+                client, arguments.run, by=Actor(local_user()), reason=arguments.reason, cleans_up=arguments.cleanup
             )
             execution = await seen(client, await find_run(client, str(done.flow_run.id)), arguments)
     if arguments.json:

@@ -3,11 +3,9 @@
 import json
 from collections.abc import Sequence
 
-from prefect_wfexec.definition.check_inputs import problem_of
-from prefect_wfexec.definition.diagnostics import shown
 from prefect_wfexec.definition.model import JSON, Input, Workflow
-from prefect_wfexec.errors import UsageError, join_names
-from prefect_wfexec.runtime.outside import refuse_unsafe
+from prefect_wfexec.errors import UsageError
+from prefect_wfexec.operations.inputs import all_inputs, changed_inputs
 
 _BOOLEANS = {"true": True, "false": False}
 
@@ -18,15 +16,7 @@ def parse_inputs(workflow: Workflow, pairs: Sequence[str]) -> dict[str, JSON]:
     Raises:
         UsageError: an input is unknown, missing, or of another type or choice than declared.
     """
-    given, declared = _given(workflow, pairs), {one.name: one for one in workflow.inputs}
-    missing = [name for name, one in declared.items() if one.required and name not in given]
-    if missing:
-        raise UsageError(
-            f"workflow '{workflow.name}' needs the input {join_names(missing)}",
-            hint=" ".join(f"-i {name}=…" for name in missing),
-            code="missing-input",
-        )
-    return {name: _typed(one, given[name]) if name in given else one.default for name, one in declared.items()}
+    return all_inputs(workflow, _given(workflow, pairs))
 
 
 def parse_changes(workflow: Workflow, pairs: Sequence[str]) -> dict[str, JSON]:
@@ -35,19 +25,13 @@ def parse_changes(workflow: Workflow, pairs: Sequence[str]) -> dict[str, JSON]:
     Raises:
         UsageError: an input is unknown, or of another type or choice than declared.
     """
-    given = _given(workflow, pairs)
-    return {one.name: _typed(one, given[one.name]) for one in workflow.inputs if one.name in given}
+    return changed_inputs(workflow, _given(workflow, pairs))
 
 
-def _given(workflow: Workflow, pairs: Sequence[str]) -> dict[str, str]:
+def _given(workflow: Workflow, pairs: Sequence[str]) -> dict[str, JSON]:
+    declared = {one.name: one for one in workflow.inputs}
     given = dict(_split(pair) for pair in pairs)
-    known = [one.name for one in workflow.inputs]
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        hint = f"it has {join_names(known)}" if known else "it has none"
-        words = f"workflow '{workflow.name}' has no input {join_names(unknown)}"
-        raise UsageError(words, hint=hint, code="unknown-input")
-    return given
+    return {name: _typed(declared[name], text) if name in declared else text for name, text in given.items()}
 
 
 def _split(pair: str) -> tuple[str, str]:
@@ -58,28 +42,9 @@ def _split(pair: str) -> tuple[str, str]:
 
 
 def _typed(declared: Input, text: str) -> JSON:
-    value = text if declared.type == "string" else _parse(declared, text)
-    try:
-        refuse_unsafe(value)
-    except UsageError as error:
-        raise UsageError(f"input '{declared.name}': {error.message}", hint=error.hint, code=error.code) from None
-    problem = problem_of(declared, value)
-    if problem:
-        raise UsageError(f"input '{declared.name}' is {shown(text)}; it {problem}", code="bad-input")
-    return _as_declared(declared, value)
-
-
-def _parse(declared: Input, text: str) -> JSON:
+    if declared.type == "string":
+        return text
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         return _BOOLEANS.get(text.lower(), text) if declared.type == "boolean" else text
-
-
-def _as_declared(declared: Input, value: JSON) -> JSON:
-    try:
-        if declared.type == "integer":
-            return int(value)
-        return float(value) if declared.type == "number" else value
-    except OverflowError:
-        raise UsageError(f"input '{declared.name}' is too large a number", code="bad-input") from None

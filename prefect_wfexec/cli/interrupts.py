@@ -8,6 +8,7 @@ from types import TracebackType
 
 from prefect_wfexec.cli.output import CANCELLED, note
 from prefect_wfexec.cli.watching import Watcher
+from prefect_wfexec.journal.facts import Actor
 from prefect_wfexec.operations.cancel import request_cancel
 
 
@@ -61,5 +62,5 @@ class Interrupts:
         session = self._watcher.session
         await session.is_open.wait()
         if session.journal is not None:
-            await request_cancel(session.journal, self._watcher.user)
+            await request_cancel(session.journal, Actor(self._watcher.user))
         session.wake()

@@ -17,20 +17,20 @@ from prefect_wfexec.views.approvals import load_approvals
 from prefect_wfexec.views.audit import audit as audit_view
 from prefect_wfexec.views.audit import read_unchecked
 from prefect_wfexec.views.find import find_run
-from prefect_wfexec.views.history import HistoryFilter, load_history, parse_moment, parse_status, parse_trigger
+from prefect_wfexec.views.history import HistoryFilter, load_history
 from prefect_wfexec.views.locks import load_locks
 
 
 async def history(arguments: argparse.Namespace) -> int:
     """List runs."""
-    now = utc_now()
-    wanted = HistoryFilter(
-        status=parse_status(arguments.status) if arguments.status else None,
-        triggered_by=parse_trigger(arguments.triggered_by) if arguments.triggered_by else None,
+    wanted = HistoryFilter.read(
+        utc_now(),
+        status=arguments.status,
+        triggered_by=arguments.triggered_by,
         workflow=arguments.workflow,
         user=arguments.user,
-        since=parse_moment(arguments.since, now) if arguments.since else None,
-        until=parse_moment(arguments.until, now, is_end=True) if arguments.until else None,
+        since=arguments.since,
+        until=arguments.until,
         search=arguments.search,
         limit=arguments.limit,
     )

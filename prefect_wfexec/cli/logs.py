@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, TextIO
 
 from prefect_wfexec.cli.output import DONE, note, say_json_line
 from prefect_wfexec.cli.signatures import note_if_unchecked
-from prefect_wfexec.errors import UsageError, join_names
-from prefect_wfexec.journal.blobs import Blobs
-from prefect_wfexec.journal.journal import Journal
+from prefect_wfexec.errors import UsageError
 from prefect_wfexec.operations.connection import connected, reachable
-from prefect_wfexec.views.execution import Execution, iso
 from prefect_wfexec.views.find import caught_up, find_run, read_journal
 from prefect_wfexec.views.load import load_execution
-from prefect_wfexec.views.logs import Line, LogReader, plain
+from prefect_wfexec.views.logs import Line, LineText, LogReader, require_step
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -51,13 +48,13 @@ def _opened(path: Path) -> TextIO:
 async def _read(client: "PrefectClient", arguments: argparse.Namespace, take: Callable[[Line], object]) -> int:
     flow_run = await find_run(client, arguments.run)
     journal = await read_journal(client, flow_run)
-    reader = _reader(client, journal)
+    reader = LogReader.of(client, journal)
     count, is_noted = 0, False
     while True:
         is_noted = is_noted or note_if_unchecked(journal)
         execution = await load_execution(client, flow_run, journal)
         if execution.workflow is not None:
-            _require_step(execution, arguments.step)
+            require_step(execution.workflow, arguments.step)
             async for line in reader.new_lines(execution.workflow, journal.state, arguments.step):
                 if line.is_wanted(arguments.stream, arguments.search):
                     take(line)
@@ -67,19 +64,8 @@ async def _read(client: "PrefectClient", arguments: argparse.Namespace, take: Ca
         await asyncio.sleep(FOLLOW_SECONDS)
         known, journal = journal, await caught_up(client, flow_run, journal)
         if journal is not known:
-            reader = _reader(client, journal)  # with the right key; there was nothing to read until now
+            reader = LogReader.of(client, journal)  # with the right key; there was nothing to read until now
         flow_run = await client.read_flow_run(flow_run.id)
-
-
-def _reader(client: "PrefectClient", journal: Journal) -> LogReader:
-    blobs = Blobs(client, journal.run_id, journal.keys) if journal.keys else None
-    return LogReader(client, journal.run_id, blobs)
-
-
-def _require_step(execution: Execution, step: str | None) -> None:
-    known = [found.id for found in execution.workflow.steps] if execution.workflow else []
-    if step is not None and step not in known:
-        raise UsageError(f"there is no step '{step}'", hint=f"one of {join_names(known)}", code="unknown-step")
 
 
 def _printer(arguments: argparse.Namespace) -> Callable[[Line], object]:
@@ -89,23 +75,15 @@ def _printer(arguments: argparse.Namespace) -> Callable[[Line], object]:
 
 
 class Lines:
-    """Writes lines as text, the pieces of a very long one together again."""
+    """Writes lines as text."""
 
     def __init__(self, file: TextIO, *, only_step: str | None, is_live: bool = False) -> None:
         self._file = file
-        self._only_step = only_step
+        self._text = LineText(only_step)
         self._is_live = is_live
-        self._open: tuple[str, int, str] | None = None
 
     def take(self, line: Line) -> None:
         """Write a line, or a piece of one."""
-        this = (line.step, line.attempt, line.stream)
-        if self._open != this:
-            step = "" if self._only_step else f"{line.step} | "
-            self._file.write(f"{'' if self._open is None else chr(10)}{iso(line.time)} {step}")
-        self._file.write(plain(line))
-        self._open = this if line.continued else None
-        if self._open is None:
-            self._file.write("\n")
-            if self._is_live:
-                self._file.flush()
+        self._file.write(self._text.of(line))
+        if self._is_live and not line.continued:
+            self._file.flush()

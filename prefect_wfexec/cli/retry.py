@@ -13,6 +13,7 @@ from prefect_wfexec.cli.signatures import note_if_unchecked
 from prefect_wfexec.engine.compiler import compile_workflow
 from prefect_wfexec.engine.context import local_user
 from prefect_wfexec.engine.reset import ResetKind, Wanted
+from prefect_wfexec.journal.facts import Actor
 from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.operations.retry import Prepared, dispatch, prepare, request_retry
 from prefect_wfexec.operations.start import refuse_yes
@@ -56,7 +57,7 @@ async def _take_up(arguments: argparse.Namespace, wanted: Wanted) -> int:
                 return DONE
             if arguments.yes:
                 await refuse_yes(prepared.workflow, prepared.journal.state.opened.inputs)  # type: ignore[union-attr]
-            await request_retry(prepared, local_user(), arguments.reason)
+            await request_retry(prepared, Actor(local_user()), arguments.reason)
             return await _go_on(client, prepared, arguments)
 
 

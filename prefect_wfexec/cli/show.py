@@ -43,9 +43,7 @@ async def outputs(arguments: argparse.Namespace) -> int:
             journal = await read_journal(client, flow_run)
             note_if_unchecked(journal)
             execution = await load_execution(client, flow_run, journal)
-    view = execution.as_json()
-    declared = execution.workflow is not None and bool(execution.workflow.outputs)
-    value = view["outputs"] if declared else {step["id"]: step["outputs"] for step in view["steps"] if step["outputs"]}
+    value = execution.outputs_json()
     if arguments.json:
         say_json(value)
     else:

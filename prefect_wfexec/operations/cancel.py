@@ -32,20 +32,29 @@ class Cancelled:
     outcome: Outcome
 
 
-async def request_cancel(journal: Journal, by: str, *, reason: str = "", cleans_up: bool = False) -> bool:
+async def request_cancel(journal: Journal, by: Actor, *, reason: str = "", cleans_up: bool = False) -> bool:
     """Ask the run to stop; whether there was anything to stop."""
-    return bool(await journal.append(cancel_request(Actor(by), reason=reason, cleans_up=cleans_up)))
+    return bool(await journal.append(cancel_request(by, reason=reason, cleans_up=cleans_up)))
 
 
-async def cancel(client: "PrefectClient", run: str, *, by: str, reason: str = "", cleans_up: bool = False) -> Cancelled:
+async def cancel(
+    client: "PrefectClient",
+    run: str,
+    *,
+    by: Actor,
+    reason: str = "",
+    cleans_up: bool = False,
+    executes_here: bool = True,
+) -> Cancelled:
     """Stop a run, in whatever state it is.
 
     Args:
         client: A client that stays open.
         run: The run's id or name.
-        by: Who wants it, as they say.
+        by: Who wants it.
         reason: Why.
         cleans_up: Whether what its steps have made is to be taken away after that.
+        executes_here: Whether this process may bring to its end what no other does; else that is left to who watches.
 
     Raises:
         UsageError: it has ended.
@@ -54,7 +63,10 @@ async def cancel(client: "PrefectClient", run: str, *, by: str, reason: str = ""
     journal = await read_journal(client, flow_run)
     _require_stoppable(flow_run, journal.state, cleans_up=cleans_up)
     await request_cancel(journal, by, reason=reason, cleans_up=cleans_up)
-    return Cancelled(flow_run, await carry_out(client, flow_run, journal))
+    if executes_here or flow_run.deployment_id is not None or journal.state.opened is None:
+        return Cancelled(flow_run, await carry_out(client, flow_run, journal))
+    await hint(client, flow_run.id)
+    return Cancelled(flow_run, "requested")
 
 
 async def carry_out(

@@ -114,7 +114,7 @@ def as_if_over(state: ExecutionState) -> ExecutionState:
     return fold_facts(facts, state, 0)
 
 
-async def request_retry(prepared: Prepared, by: str, reason: str = "") -> Fact:
+async def request_retry(prepared: Prepared, by: Actor, reason: str = "") -> Fact:
     """Put the request on record.
 
     Raises:
@@ -126,7 +126,7 @@ async def request_retry(prepared: Prepared, by: str, reason: str = "") -> Fact:
     data |= {"inputs": dict(wanted.inputs)} if wanted.inputs else {}
     data |= {"reason": reason} if reason else {}
     data |= {"latest": True} if prepared.is_latest else {}
-    fact = Fact(Kind.REQUESTED, data, Actor(by))
+    fact = Fact(Kind.REQUESTED, data, by)
 
     def decide(state: ExecutionState) -> list[Fact]:
         _require_over(prepared.flow_run, state)

@@ -109,6 +109,13 @@ class Execution:
         """Why the run ended as it did, or why it does not go on; empty when there is nothing to explain."""
         return self.state.closed.reason if self.state.closed else self.lost or lock_words(self.state)
 
+    def outputs_json(self) -> dict[str, JSON]:
+        """The workflow's outputs, or each step's when the workflow declares none."""
+        view = self.as_json()
+        if self.workflow is not None and self.workflow.outputs:
+            return dict(view["outputs"])
+        return {step["id"]: step["outputs"] for step in view["steps"] if step["outputs"]}
+
     def _trigger(self) -> dict[str, JSON]:
         trigger = self.state.opened.trigger if self.state.opened else {}
         return {

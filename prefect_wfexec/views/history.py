@@ -35,14 +35,47 @@ class HistoryFilter:
     until: datetime | None = None
     search: str | None = None
     limit: int = 50
+    offset: int = 0
+
+    @classmethod
+    def read(
+        cls,
+        now: datetime,
+        *,
+        status: str | None = None,
+        triggered_by: str | None = None,
+        workflow: str | None = None,
+        user: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        search: str | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> "HistoryFilter":
+        """What a person wrote; empty texts leave a column alone.
+
+        Raises:
+            UsageError: a word is none of its column.
+        """
+        return cls(
+            status=parse_status(status) if status else None,
+            triggered_by=parse_trigger(triggered_by) if triggered_by else None,
+            workflow=workflow or None,
+            user=user or None,
+            since=parse_moment(since, now) if since else None,
+            until=parse_moment(until, now, is_end=True) if until else None,
+            search=search or None,
+            limit=limit,
+            offset=offset,
+        )
 
 
 async def load_history(client: "PrefectClient", wanted: HistoryFilter) -> list[dict[str, Any]]:
-    """The rows, newest first."""
+    """The rows, newest first: `limit` of them, after as many as `offset` says."""
     known = [deployment.id for deployment in await workflow_deployments(client)]
     rows: list[dict[str, Any]] = []
     offset = 0
-    while len(rows) < wanted.limit:
+    while len(rows) < wanted.offset + wanted.limit:
         runs = await _page(client, wanted, known, offset)
         names = await _flow_names(client, {run.flow_id for run in runs})
         found = (_row(run, names) for run in runs)
@@ -50,7 +83,7 @@ async def load_history(client: "PrefectClient", wanted: HistoryFilter) -> list[d
         offset += PAGE
         if len(runs) < PAGE:
             break
-    return rows[: wanted.limit]
+    return rows[wanted.offset : wanted.offset + wanted.limit]
 
 
 def parse_moment(text: str, now: datetime, *, is_end: bool = False) -> datetime:

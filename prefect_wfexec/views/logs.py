@@ -2,7 +2,7 @@
 
 import base64
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,8 +11,10 @@ from uuid import UUID
 from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.engine.steplog import moment
 from prefect_wfexec.engine.task_run_ids import task_run_id
-from prefect_wfexec.errors import EngineError
+from prefect_wfexec.errors import EngineError, UsageError, join_names
 from prefect_wfexec.journal.blobref import BlobRef
+from prefect_wfexec.journal.blobs import Blobs
+from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.journal.state import Attempt, ExecutionState, StepState
 from prefect_wfexec.runtime.ansi import strip_ansi
 from prefect_wfexec.runtime.spool import read_spool
@@ -69,6 +71,17 @@ class LogReader:
         self._blobs = blobs
         self._given: dict[tuple[str, int, str], int] = {}
         self._done: set[tuple[str, int]] = set()
+
+    @classmethod
+    def of(cls, client: "PrefectClient", journal: Journal) -> "LogReader":
+        """A reader of the log of a journal's run; without the key, of what is not encrypted."""
+        blobs = Blobs(client, journal.run_id, journal.keys) if journal.keys else None
+        return cls(client, journal.run_id, blobs)
+
+    def skip(self, done: Iterable[tuple[str, int]], given: Mapping[tuple[str, int, str], int]) -> None:
+        """Take as given what another reader gave: attempts as a whole, and so many lines of others by stream."""
+        self._done.update(done)
+        self._given.update(given)
 
     async def new_lines(
         self, workflow: Workflow, state: ExecutionState, only_step: str | None = None
@@ -166,6 +179,34 @@ class LogReader:
                 return
 
 
-def plain(line: Line) -> str:
-    """The line as text for a terminal or file: no escape sequences."""
-    return strip_ansi(line.message)
+def require_step(workflow: Workflow | None, step: str | None) -> None:
+    """That a workflow has a step.
+
+    Raises:
+        UsageError: it has not.
+    """
+    known = [found.id for found in workflow.steps] if workflow else []
+    if step is not None and step not in known:
+        hint = f"one of {join_names(known)}" if known else None
+        raise UsageError(f"there is no step '{step}'", hint=hint, code="unknown-step")
+
+
+class LineText:
+    """Lines as text, the pieces of a very long one together again.
+
+    Args:
+        only_step: The one step whose lines these are; its name is left out then.
+    """
+
+    def __init__(self, only_step: str | None) -> None:
+        self._only_step = only_step
+        self._open: tuple[str, int, str] | None = None
+
+    def of(self, line: Line) -> str:
+        """What a line, or a piece of one, adds: no escape sequences."""
+        this, begins = (line.step, line.attempt, line.stream), ""
+        if self._open != this:
+            step = "" if self._only_step else f"{line.step} | "
+            begins = f"{'' if self._open is None else chr(10)}{iso(line.time)} {step}"
+        self._open = this if line.continued else None
+        return f"{begins}{strip_ansi(line.message)}" + ("" if line.continued else "\n")
