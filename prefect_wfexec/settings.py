@@ -73,7 +73,9 @@ PROXY_NETWORKS = Setting(
     "PROXY_NETWORKS", "comma-separated addresses and networks of that proxy; nobody else's header is believed"
 )
 PROXY_ROLES = Setting(
-    "PROXY_ROLES", "comma-separated roles of people the proxy names and the tokens file does not", "viewer"
+    "PROXY_ROLES",
+    "comma-separated roles of people the proxy names and the tokens file does not; `none` for none",
+    "viewer",
 )
 
 ALL = (

@@ -75,9 +75,14 @@ class Fault:
         return {**empty, "severity": "error", "code": self._code, "message": self._message}
 
 
-def error_response(error: WfexecError, status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """An error as its JSON."""
-    return JSONResponse({"error": error_json(error)}, status, headers)
+def error_response(
+    error: WfexecError, status: int | None = None, *, extra: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """An error as its JSON, with the status and headers of its kind unless told otherwise."""
+    headers = {**(extra or {}), **(error.headers if isinstance(error, Refused) else {})}
+    if isinstance(error, Unreachable):
+        headers["retry-after"] = "5"
+    return JSONResponse({"error": error_json(error)}, status or status_of(error), headers)
 
 
 def status_of(error: WfexecError) -> HTTPStatus:
@@ -106,10 +111,7 @@ def answer_errors(app: FastAPI) -> None:
 
 async def _of_ours(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, WfexecError)
-    headers = dict(error.headers) if isinstance(error, Refused) else {}
-    if isinstance(error, Unreachable):
-        headers["retry-after"] = "5"
-    return error_response(error, status_of(error), headers)
+    return error_response(error)
 
 
 async def _of_validation(_request: Request, error: Exception) -> JSONResponse:
@@ -125,7 +127,7 @@ async def _of_validation(_request: Request, error: Exception) -> JSONResponse:
 async def _of_http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     words = str(error.detail)
-    return error_response(NotServed(words[:1].lower() + words[1:]), error.status_code, error.headers)
+    return error_response(NotServed(words[:1].lower() + words[1:]), error.status_code, extra=error.headers)
 
 
 async def _of_prefect(request: Request, error: Exception) -> JSONResponse:

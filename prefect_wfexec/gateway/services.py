@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
 
+from prefect_wfexec.errors import Unreachable
 from prefect_wfexec.gateway.signin.access import Access
 from prefect_wfexec.journal.keys import Keys
 
@@ -30,7 +31,12 @@ class Services:
 
 
 def services(connection: HTTPConnection) -> Services:
-    """The services of the app that serves this request."""
-    found = connection.app.state.services
-    assert isinstance(found, Services), "the app has been started"
+    """The services of the app that serves this request.
+
+    Raises:
+        Unreachable: there are none yet, for Prefect's API was away ever since the gateway started.
+    """
+    found = getattr(connection.app.state, "services", None)
+    if not isinstance(found, Services):
+        raise Unreachable("the gateway has not reached prefect's API yet", hint="look at its server")
     return found

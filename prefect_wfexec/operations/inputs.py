@@ -8,6 +8,8 @@ from prefect_wfexec.definition.model import JSON, Input, Workflow
 from prefect_wfexec.errors import UsageError, join_names
 from prefect_wfexec.runtime.outside import refuse_unsafe
 
+LARGEST_INTEGER = 2**63 - 1
+
 
 def all_inputs(workflow: Workflow, given: Mapping[str, JSON]) -> dict[str, JSON]:
     """The inputs of a new run: what was given, checked, and the defaults of the rest.
@@ -50,10 +52,23 @@ def _checked(declared: Input, value: JSON) -> JSON:
         refuse_unsafe(value)
     except UsageError as error:
         raise UsageError(f"input '{declared.name}': {error.message}", hint=error.hint, code=error.code) from None
+    if _has_huge(value):
+        raise UsageError(f"input '{declared.name}' has a number of more than 64 bits", code="bad-input")
     problem = problem_of(declared, value)
     if problem:
         raise UsageError(f"input '{declared.name}' is {shown(value)}; it {problem}", code="bad-input")
     return _as_declared(declared, value)
+
+
+def _has_huge(value: JSON) -> bool:
+    """Whether there is a whole number that Prefect's database would not take."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, int) and not -LARGEST_INTEGER - 1 <= item <= LARGEST_INTEGER:
+            return True
+        pending += item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+    return False
 
 
 def _as_declared(declared: Input, value: JSON) -> JSON:

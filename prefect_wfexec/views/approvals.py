@@ -72,7 +72,7 @@ def _how(gate: Gate) -> str:
         return "anybody; names are recorded as unverified"
     has_mail = any(one.get("mail") for one in gate.notify)
     return (
-        "personal code, by mail"
+        "personal code, by mail, or sign-in at the gateway"
         if has_mail
-        else "personal code, and nobody is sent one: its rules name no mail to notify"
+        else "sign-in at the gateway; nobody is sent a code: its rules name no mail to notify"
     )

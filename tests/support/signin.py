@@ -1,10 +1,15 @@
 """A gateway's parts in a test: people with tokens, an app behind the guard, a browser."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
+import uvicorn
 import yaml
 from fastapi import FastAPI
 
@@ -16,6 +21,7 @@ from prefect_wfexec.gateway.signin.pages import router as pages
 from prefect_wfexec.gateway.signin.people import hash_of
 from prefect_wfexec.journal.keys import Keys
 from prefect_wfexec.settings import PROXY_HEADER, PROXY_NETWORKS, PROXY_ROLES, TOKENS_FILE
+from tests.support.server import START_SECONDS, free_port
 
 KEYS = Keys("a key of more than sixteen characters")
 URL = "http://127.0.0.1:4290"
@@ -55,13 +61,13 @@ def settings(**values: str | Path) -> dict[str, str]:
     return {names[name].variable: str(value) for name, value in values.items()}
 
 
-def access_of(environ: Mapping[str, str], url: str = URL) -> Access:
-    return Access.from_settings(KEYS, url, environ)
+def access_of(environ: Mapping[str, str], url: str = URL, keys: Keys = KEYS) -> Access:
+    return Access.from_settings(keys, url, environ)
 
 
 def guarded(access: Access, client: Any = None, open_paths: Sequence[OpenPath] = (SIGN_IN,)) -> FastAPI:
     """An app behind the guard, with the sign-in's own pages and no others."""
-    app = FastAPI(docs_url=None, redoc_url=None)
+    app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False)
     app.add_middleware(Guard, open_paths=open_paths)
     app.include_router(pages)
     answer_errors(app)
@@ -104,3 +110,59 @@ async def live(app: FastAPI, path: str, **headers: str) -> list[dict[str, Any]]:
 def bearer(name: str) -> dict[str, str]:
     """The header by which a person shows their token."""
     return {"authorization": f"Bearer {token_of(name)}"}
+
+
+@contextlib.contextmanager
+def served(app: FastAPI, lifespan: Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]) -> Iterator[str]:
+    """An app on a free loopback port, in a thread with a loop of its own; its URL.
+
+    Args:
+        app: The app.
+        lifespan: What is there as long as the app is served.
+    """
+    app.router.lifespan_context = lifespan
+    port = free_port()
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", proxy_headers=False, ws="none")
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + START_SECONDS
+    while not server.started:
+        assert thread.is_alive(), "the app did not start"
+        assert time.monotonic() < deadline, "the app did not start in time"
+        time.sleep(0.05)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(START_SECONDS)
+
+
+def every_route(app: FastAPI) -> set[tuple[str, str]]:
+    """Method and path of every route of an app, however deep it stands; `GET` for what takes any, such as a mount."""
+    found: set[tuple[str, str]] = set()
+    pending: list[tuple[str, Any]] = [("", route) for route in app.routes]
+    while pending:
+        prefix, route = pending.pop()
+        if hasattr(route, "effective_candidates"):  # a router that was included, since FastAPI 0.140 or so
+            pending += [(prefix, one) for one in route.effective_candidates()]
+            continue
+        path = prefix + (getattr(route, "path", None) or "")
+        found |= {(method, path) for method in getattr(route, "methods", None) or {"GET"}}
+        pending += [(path, one) for one in getattr(route, "routes", None) or ()]
+    return found
+
+
+async def answering_without_sign_in(app: FastAPI) -> set[tuple[str, str]]:
+    """The routes of an app that answer somebody who is not signed in."""
+    found = set()
+    async with browser(app) as client:
+        for method, path in sorted(every_route(app)):
+            filled = re.sub(r"\{[^}]*\}", "x", path) or "/"
+            for accept in ("application/json", "text/html"):
+                answer = await client.request(method, filled, headers={"accept": accept}, json={})
+                is_sent_to_sign_in = answer.headers.get("location", "").startswith("/sign-in?")
+                if answer.status_code != 401 and not is_sent_to_sign_in:
+                    found.add((method, path))
+    return found

@@ -15,11 +15,12 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from prefect_wfexec.errors import WfexecError
 from prefect_wfexec.gateway.answers import NotServed, error_response
 from prefect_wfexec.gateway.bodies import BodyRefused, read_body
 from prefect_wfexec.gateway.services import services
 from prefect_wfexec.gateway.signin.access import FORM_HEADER
-from prefect_wfexec.gateway.signin.faults import NotSignedIn, Refused
+from prefect_wfexec.gateway.signin.faults import NotSignedIn
 
 LARGEST_BODY_BYTES = 1 << 20
 FORM_FIELD = "csrf_token"
@@ -80,8 +81,8 @@ class Guard:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        access = services(request).access
         try:
+            access = services(request).access
             identity = access.recognise(request)
             if scope["method"] not in _SAFE:
                 body = await read_body(request, LARGEST_BODY_BYTES)
@@ -89,22 +90,22 @@ class Guard:
                     access.require_own_page(request)
                     access.require_form_token(identity, _form_token(request.headers, body))
                 receive = _replayed(body, receive)
-        except Refused as error:
+        except WfexecError as error:
             await _answer(error, request)(scope, receive, send)
         except BodyRefused as error:
-            await error_response(NotServed(error.reason), error.status, _HEADERS)(scope, receive, send)
+            await error_response(NotServed(error.reason), error.status, extra=_HEADERS)(scope, receive, send)
         else:
             scope.setdefault("state", {})["identity"] = identity
             await self._app(scope, receive, _with_headers(send))
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
-        access = services(connection).access
         try:
+            access = services(connection).access
             identity = access.recognise(connection)
             if identity.session:
                 access.require_own_page(connection)
-        except Refused:
+        except WfexecError:
             await receive()
             await send({"type": "websocket.close", "code": 1008, "reason": "sign in"})
             return
@@ -130,12 +131,12 @@ def _form_token(headers: Headers, body: bytes) -> str:
     return headers.get(FORM_HEADER) or (form_values(body).get(FORM_FIELD, "") if is_form(headers) else "")
 
 
-def _answer(error: Refused, request: Request) -> Response:
+def _answer(error: WfexecError, request: Request) -> Response:
     is_page = request.method in {"GET", "HEAD"} and "text/html" in request.headers.get("accept", "")
     if isinstance(error, NotSignedIn) and is_page and not request.url.path.startswith("/api/"):
         asked = quote(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/sign-in?{urlencode({'next': asked})}", HTTPStatus.SEE_OTHER, _HEADERS)
-    return error_response(error, error.status, {**_HEADERS, **error.headers})
+    return error_response(error, extra=_HEADERS)
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -10,6 +10,7 @@ from prefect_wfexec.gateway.signin.identity import Role
 from prefect_wfexec.gateway.signin.people import is_name
 from prefect_wfexec.settings import PROXY_HEADER, PROXY_NETWORKS, PROXY_ROLES
 
+NO_ROLES = "none"
 Network = IPv4Network | IPv6Network
 _TOKEN_MARKS = frozenset("!#$%&'*+-.^_`|~")
 _TAKEN = frozenset({"authorization", "cookie", "host", "origin", "x-csrf-token", "x-forwarded-for"})
@@ -42,7 +43,7 @@ class TrustedProxy:
             raise _wrong(f"{PROXY_HEADER.variable} is set, and {PROXY_NETWORKS.variable} is not")
         if header in _TAKEN or not all(mark.isascii() and (mark.isalnum() or mark in _TOKEN_MARKS) for mark in header):
             raise _wrong(f"{PROXY_HEADER.variable} is '{header}', which can't name people")
-        return cls(header, networks, frozenset(_role(text) for text in PROXY_ROLES.read_list(environ)))
+        return cls(header, networks, _roles(PROXY_ROLES.read_list(environ)))
 
     def name_in(self, values: list[str], peer: str) -> str | None:
         """The person that the proxy names in a request, None when it names nobody.
@@ -93,11 +94,17 @@ def _address(text: str) -> IPv6Address | object | None:
     return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
 
 
+def _roles(texts: tuple[str, ...]) -> frozenset[Role]:
+    return frozenset() if texts == (NO_ROLES,) else frozenset(_role(text) for text in texts)
+
+
 def _role(text: str) -> Role:
     try:
         return Role(text.lower())
     except ValueError:
-        raise _wrong(f"{PROXY_ROLES.variable} has '{text[:100]}'", f"the roles are {', '.join(Role)}") from None
+        raise _wrong(
+            f"{PROXY_ROLES.variable} has '{text[:100]}'", f"write {', '.join(Role)}, or {NO_ROLES} alone"
+        ) from None
 
 
 def _wrong(words: str, hint: str = "see docs/gateway-api.md") -> UsageError:

@@ -339,6 +339,15 @@ async def test_what_is_too_large_or_compressed_is_not_read(client: httpx.AsyncCl
     assert sent <= 65536
 
 
+async def test_before_prefect_was_reached_nobody_is_let_in(app: FastAPI, client: httpx.AsyncClient) -> None:
+    del app.state.services
+    answer = await client.get("/read", headers=bearer("olga"))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unreachable")
+    assert (await client.get("/sign-in")).status_code == 200
+    assert (await sign_in(client, "olga")).status_code == 503
+    assert (await client.post("/hooks/flow/push")).status_code == 200
+
+
 async def test_a_live_connection_needs_a_sign_in_from_a_page_of_ours(app: FastAPI, client: httpx.AsyncClient) -> None:
     async def heard(**headers: str) -> str | None:
         return next((message["text"] for message in await live(app, "/live", **headers) if "text" in message), None)

@@ -1,0 +1,1 @@
+"""The REST API: what the command line does and shows, over HTTP."""
