@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
 from starlette.responses import JSONResponse
@@ -25,6 +25,9 @@ from prefect_wfexec.operations.inputs import changed_inputs
 from prefect_wfexec.operations.retry import Prepared, dispatch, prepare, request_retry
 from prefect_wfexec.views.find import find_run
 
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun
+
 logger = logging.getLogger(__name__)
 router = api_router("executions")
 ANSWER_SECONDS = 20.0
@@ -42,6 +45,8 @@ async def retry_execution(request: Request, person: Operator, run: RunName, aske
     if asked.step and asked.from_step:
         raise UsageError("`step` and `from_step` exclude each other", hint="give one of them", code="bad-input")
     given = services(request)
+    if asked.latest or not asked.dry_run:
+        _require_deployment(await find_run(given.client, run))
     wanted = Wanted("retry_from" if asked.from_step else "retry", asked.from_step or asked.step)
     prepared = await prepare(given.client, run, wanted, is_latest=asked.latest)
     changes = changed_inputs(prepared.workflow, asked.inputs)
@@ -71,6 +76,7 @@ async def skip_step(request: Request, person: Operator, run: RunName, asked: Ski
     prepared = await prepare(given.client, run, Wanted("skip", asked.step))
     if asked.dry_run:
         return JSONResponse(prepared.as_json())
+    _require_deployment(prepared.flow_run)
     return await _take_up(given, prepared, person, asked.reason)
 
 
@@ -92,12 +98,15 @@ async def cancel_execution(request: Request, person: Operator, run: RunName, ask
 
 
 async def _take_up(given: Services, prepared: Prepared, person: Identity, reason: str) -> dict[str, Any]:
-    if not prepared.has_deployment:
-        name = prepared.flow_run.name
-        words = f"run {name} was started without a deployment: no worker can take it up"
-        raise UsageError(words, hint=f"retry it where it ran: wfexec retry {name}", code="not-deployed")
     await request_retry(prepared, person.actor, reason)
     return await shown(given, await dispatch(given.client, prepared.flow_run))
+
+
+def _require_deployment(flow_run: "FlowRun") -> None:
+    """That a worker can take a run up; nothing of the machine it was started on is read here."""
+    if flow_run.deployment_id is None:
+        words = f"run {flow_run.name} was started without a deployment: no worker can take it up"
+        raise UsageError(words, hint=f"retry it where it ran: wfexec retry {flow_run.name}", code="not-deployed")
 
 
 def _require_approver(person: Identity) -> None:

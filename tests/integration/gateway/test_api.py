@@ -110,7 +110,8 @@ async def test_a_run_is_started_approved_and_looked_at(app: FastAPI, site: Site)
     await refused(viewer, "/executions", 403, "not-allowed", deployment="governed")
     await refused(operator, "/executions", 404, "no-deployment", deployment="nothing")
     await refused(operator, "/executions", 422, "unknown-input", deployment="governed", inputs={"x": 1})
-    await refused(operator, "/executions", 422, "bad-input", deployment="governed", inputs={"count": "7"})
+    for count in ("7", 7.5, 2**70):
+        await refused(operator, "/executions", 422, "bad-input", deployment="governed", inputs={"count": count})
     reference = {"__prefect_kind": "workspace_variable", "variable_name": "x"}
     await refused(operator, "/executions", 422, "refused-key", deployment="governed", inputs={"count": reference})
     started = await operator.post("/executions", 201, deployment="governed/governed", inputs={"count": 12})
@@ -200,6 +201,18 @@ async def test_what_failed_is_told_and_done_again(app: FastAPI) -> None:
     await operator.post(path, inputs={"works": True}, reason="it works now")
     view = await viewer.until(run, lambda view: view["status"] == "Succeeded")
     assert (view["inputs"], view["steps"][0]["attempt"]) == ({"works": True}, 2)
+
+
+async def test_a_run_of_somebodys_machine_is_retried_there(app: FastAPI, site: Site) -> None:
+    viewer, operator, _, _ = people(app)
+    wfexec = Wfexec(site.server.environment, site.folder)
+    run = wfexec("run", "flows/failing_flow.yaml").run
+    path = f"/executions/{run}/retry"
+    assert [row["step"] for row in (await operator.post(path, 200, dry_run=True))["reset"]] == ["deploy"]
+    for body in ({}, {"latest": True, "dry_run": True}):
+        assert "no worker can take it up" in await refused(operator, path, 409, "not-deployed", **body)
+    await refused(operator, f"/executions/{run}/cancel", 409, "ended")
+    assert (await viewer.get(f"/executions/{run}"))["status"] == "Failed"
 
 
 async def test_history_is_filtered_and_paged(app: FastAPI) -> None:
