@@ -6,7 +6,7 @@ from typing import cast
 
 from prefect_wfexec.definition.model import JSON
 from prefect_wfexec.engine.approvals.people import person_key
-from prefect_wfexec.engine.approvals.verifying import VOUCHED, text_from_outside
+from prefect_wfexec.engine.approvals.verifying import VOUCHED
 from prefect_wfexec.engine.nudge import nudge
 from prefect_wfexec.errors import UsageError
 from prefect_wfexec.gateway.approving.question import Question
@@ -14,6 +14,7 @@ from prefect_wfexec.gateway.services import Services
 from prefect_wfexec.journal.facts import Actor, Fact
 from prefect_wfexec.journal.state import ExecutionState, Gate, Request
 from prefect_wfexec.operations.decide import Decision, decision_request, wait_for_answer
+from prefect_wfexec.runtime.outside import text_from_outside
 
 
 @dataclass(frozen=True, slots=True)
