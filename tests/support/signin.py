@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from prefect_wfexec.gateway.answers import answer_errors
 from prefect_wfexec.gateway.services import Services
 from prefect_wfexec.gateway.signin.access import Access
-from prefect_wfexec.gateway.signin.guard import SIGN_IN, Guard, OpenPath
+from prefect_wfexec.gateway.signin.guard import OPEN_PATHS, Guard, OpenPath
 from prefect_wfexec.gateway.signin.pages import router as pages
 from prefect_wfexec.gateway.signin.people import hash_of
 from prefect_wfexec.journal.keys import Keys
@@ -65,7 +65,7 @@ def access_of(environ: Mapping[str, str], url: str = URL, keys: Keys = KEYS) -> 
     return Access.from_settings(keys, url, environ)
 
 
-def guarded(access: Access, client: Any = None, open_paths: Sequence[OpenPath] = (SIGN_IN,)) -> FastAPI:
+def guarded(access: Access, client: Any = None, open_paths: Sequence[OpenPath] = OPEN_PATHS) -> FastAPI:
     """An app behind the guard, with the sign-in's own pages and no others."""
     app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False)
     app.add_middleware(Guard, open_paths=open_paths)
@@ -154,12 +154,14 @@ def every_route(app: FastAPI) -> set[tuple[str, str]]:
     return found
 
 
-async def answering_without_sign_in(app: FastAPI) -> set[tuple[str, str]]:
-    """The routes of an app that answer somebody who is not signed in."""
+async def answering_without_sign_in(app: FastAPI, but: Sequence[OpenPath] = ()) -> set[tuple[str, str]]:
+    """The routes of an app that answer somebody who is not signed in; those of `but` are not asked."""
     found = set()
     async with browser(app) as client:
         for method, path in sorted(every_route(app)):
             filled = re.sub(r"\{[^}]*\}", "x", path) or "/"
+            if any(one.takes(method, filled) for one in but):
+                continue
             for accept in ("application/json", "text/html"):
                 answer = await client.request(method, filled, headers={"accept": accept}, json={})
                 is_sent_to_sign_in = answer.headers.get("location", "").startswith("/sign-in?")

@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from prefect_wfexec.engine.approvals.links import PATH as LINK_PATH
 from prefect_wfexec.errors import WfexecError
 from prefect_wfexec.gateway.answers import NotServed, error_response
 from prefect_wfexec.gateway.bodies import BodyRefused, read_body
@@ -53,6 +54,10 @@ class OpenPath:
 SIGN_IN = OpenPath.of("GET HEAD POST", "/sign-in")
 HEALTH = OpenPath.of("GET HEAD", "/healthz")
 HOOKS = OpenPath.of("POST", "/hooks/[^/]+/[^/]+")
+LINKS = OpenPath.of("GET HEAD POST", f"/{re.escape(LINK_PATH)}/[^/]+|/{re.escape(LINK_PATH)}/[^/]+/plan")
+SLACK = OpenPath.of("POST", "/slack/interactions")
+OPEN_PATHS = (SIGN_IN, HEALTH, HOOKS, LINKS, SLACK)
+"""All that answers without a sign-in; each of these proves who asks in its own way, or tells nothing."""
 
 
 class Guard:
@@ -63,7 +68,7 @@ class Guard:
         open_paths: What answers without a sign-in.
     """
 
-    def __init__(self, app: ASGIApp, open_paths: Sequence[OpenPath] = ()) -> None:
+    def __init__(self, app: ASGIApp, open_paths: Sequence[OpenPath] = OPEN_PATHS) -> None:
         self._app = app
         self._open = tuple(open_paths)
 

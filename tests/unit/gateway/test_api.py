@@ -10,8 +10,10 @@ import pytest
 from fastapi import FastAPI
 
 from prefect_wfexec.errors import JournalError, Unreachable, UsageError
+from prefect_wfexec.gateway import approving, health, hooks
 from prefect_wfexec.gateway.api import routing
 from prefect_wfexec.gateway.api.router import router
+from prefect_wfexec.gateway.signin.guard import OPEN_PATHS
 from tests.support.signin import (
     access_of,
     answering_without_sign_in,
@@ -51,6 +53,21 @@ def app(tmp_path: Path) -> FastAPI:
 
 async def test_nothing_but_the_sign_in_answers_without_one(app: FastAPI) -> None:
     assert await answering_without_sign_in(app) == {("GET", "/sign-in"), ("POST", "/sign-in")}
+
+
+async def test_with_all_that_other_routers_bring_only_what_is_listed_answers_without_one(app: FastAPI) -> None:
+    for part in (health.router, hooks.router, *approving.routers()):
+        app.include_router(part)
+    assert await answering_without_sign_in(app, but=OPEN_PATHS) == set()
+    opened = {path for method, path in every_route(app) if any(one.takes(method, path) for one in OPEN_PATHS)}
+    assert opened == {
+        "/sign-in",
+        "/healthz",
+        "/hooks/{workflow}/{trigger}",
+        "/approve/{token}",
+        "/approve/{token}/plan",
+        "/slack/interactions",
+    }
 
 
 async def test_a_route_that_is_forgotten_is_shut(app: FastAPI) -> None:

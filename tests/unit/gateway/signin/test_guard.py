@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.websockets import WebSocket
 
-from prefect_wfexec.gateway.signin.guard import LARGEST_BODY_BYTES, SIGN_IN, OpenPath
+from prefect_wfexec.gateway.signin.guard import LARGEST_BODY_BYTES
 from prefect_wfexec.gateway.signin.people import hash_of
 from prefect_wfexec.gateway.signin.requiring import Approver, Operator, Viewer
 from prefect_wfexec.gateway.signin.throttle import MOST_FAILURES
@@ -30,7 +30,7 @@ OWN = {"sec-fetch-site": "same-origin"}
 
 
 def app_of(environ: dict[str, str], url: str = URL) -> FastAPI:
-    app = guarded(access_of(environ, url), open_paths=[SIGN_IN, OpenPath.of("POST", "/hooks/[^/]+/[^/]+")])
+    app = guarded(access_of(environ, url))
 
     @app.get("/read")
     def read(person: Viewer) -> dict[str, Any]:
