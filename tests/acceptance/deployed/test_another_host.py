@@ -1,6 +1,7 @@
 """Two machines, of which one can't see the other's processes: what lives there is left alone, what is gone taken up."""
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -26,6 +27,16 @@ WATCHED_SECONDS = 90.0
 DEADLINE_SECONDS = 300.0
 
 
+@pytest.fixture
+def site(server: PrefectServer, tmp_path: Path) -> Iterator[Site]:
+    site = Site(server, tmp_path, pool=f"pool-{tmp_path.name.replace('_', '-')}")
+    site.workflow("far-away", DEFINITION.replace("THE_FOLDER", str(tmp_path)))
+    site.deploy()
+    yield site
+    # No worker stops what outlives its worker here.
+    (tmp_path / "go").touch()
+
+
 async def until_busy(api: Api, run_id: UUID, site: Site, who: str) -> None:
     """Until the run waits in its process, or works."""
     if who == "waits":
@@ -36,11 +47,8 @@ async def until_busy(api: Api, run_id: UUID, site: Site, who: str) -> None:
 
 @pytest.mark.parametrize("victim", ["waits", pytest.param("works", marks=pytest.mark.slow)])
 async def test_reconcile_elsewhere_takes_up_the_dead_and_leaves_the_living(
-    server: PrefectServer, tmp_path: Path, victim: str
+    site: Site, server: PrefectServer, tmp_path: Path, victim: str
 ) -> None:
-    site = Site(server, tmp_path, pool=f"pool-{tmp_path.name.replace('_', '-')}")
-    site.workflow("far-away", DEFINITION.replace("THE_FOLDER", str(tmp_path)))
-    site.deploy()
     wfexec = Wfexec(server.environment, tmp_path)
     hold = {"PREFECT_INTEGRATIONS_WFEXEC_HOLD": "600s"}
     async with api_of(server) as api:
