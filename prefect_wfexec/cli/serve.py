@@ -26,7 +26,7 @@ async def serve(arguments: argparse.Namespace) -> int:
     async with reachable() as url:
         async with get_client() as client:
             note(f"gateway for {url} on http://{arguments.host}:{arguments.port}")
-            await serve_gateway(client, arguments.host, arguments.port)
+            await serve_gateway(client, arguments.host, arguments.port, note)
     return DONE
 
 

@@ -17,7 +17,7 @@ from prefect_wfexec.operations.connection import as_unreachable
 
 logger = logging.getLogger(__name__)
 MOST_DIAGNOSTICS = 50
-_NOT_FOUND = frozenset({"unknown-run", "no-deployment", "no-workflow", "no-lock"})
+_NOT_FOUND = frozenset({"unknown-run", "no-deployment", "no-workflow", "no-lock", "unknown-delivery"})
 _FORBIDDEN = frozenset({"not-listed", "no-code"})
 _WRONG = frozenset(
     {
@@ -131,7 +131,8 @@ async def _of_http(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _of_prefect(request: Request, error: Exception) -> JSONResponse:
-    logger.warning("%s %s: prefect's API: %s", request.method, request.url.path, error)
+    route = getattr(request.scope.get("route"), "path", "")
+    logger.warning("%s %s: prefect's API: %s", request.method, route, error)
     return await _of_ours(request, as_unreachable(error, "its address"))
 
 

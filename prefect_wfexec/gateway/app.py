@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -14,15 +15,23 @@ from starlette.types import Lifespan
 
 from prefect_wfexec import __version__
 from prefect_wfexec.definition.durations import parse_duration
+from prefect_wfexec.engine.approvals.links import public_url
 from prefect_wfexec.errors import UsageError, WfexecError
-from prefect_wfexec.gateway import health, hooks
+from prefect_wfexec.gateway import approving, health, hooks
 from prefect_wfexec.gateway.access_log import AccessLog
+from prefect_wfexec.gateway.answers import answer_errors
+from prefect_wfexec.gateway.api import router as api
 from prefect_wfexec.gateway.catalog import Catalog
 from prefect_wfexec.gateway.deliveries.store import Store
 from prefect_wfexec.gateway.following import Follower
 from prefect_wfexec.gateway.receiver import Receiver, largest_bytes
+from prefect_wfexec.gateway.services import Services
+from prefect_wfexec.gateway.signin import pages
+from prefect_wfexec.gateway.signin.access import Access
+from prefect_wfexec.gateway.signin.guard import Guard
 from prefect_wfexec.gateway.starting import Starter
 from prefect_wfexec.journal.facts import utc_now
+from prefect_wfexec.journal.keys import Keys, load_keys
 from prefect_wfexec.operations.schedules import sync_schedules
 from prefect_wfexec.settings import KEEP_DELIVERIES
 
@@ -32,17 +41,20 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 REFRESH_SECONDS = 15.0
 FOLLOW_SECONDS = 5.0
+SERVICES_SECONDS = 2.0
 PRUNE_SECONDS = 3600.0
 SHORTEST_KEEP = timedelta(days=7)
 DRAIN_SECONDS = 20.0
 
 
-def create_app(client: "PrefectClient", database: sa.URL) -> FastAPI:
+def create_app(client: "PrefectClient", database: sa.URL, address: str, tell: Callable[[str], None]) -> FastAPI:
     """The application.
 
     Args:
         client: A client of Prefect's API that stays open as long as the application; the API may be away.
         database: Where deliveries are kept.
+        address: Where it listens, for people who are told no other address.
+        tell: Told what the person who starts it has to know.
 
     Raises:
         UsageError: a setting has no use.
@@ -51,14 +63,28 @@ def create_app(client: "PrefectClient", database: sa.URL) -> FastAPI:
         title="wfexec gateway",
         version=__version__,
         summary="Webhooks, approvals and the API of workflows.",
-        lifespan=_lifespan(client, database, largest_bytes(), kept_for()),
+        lifespan=_lifespan(client, database, _Settings(public_url() or address, largest_bytes(), kept_for()), tell),
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
     )
-    app.include_router(health.router)
-    app.include_router(hooks.router)
+    for router in (health.router, hooks.router, pages.router, api.router, *approving.routers()):
+        app.include_router(router)
+    answer_errors(app)
+    app.add_middleware(Guard)
     app.add_middleware(AccessLog)
     return app
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    public_url: str
+    largest_bytes: int
+    keep: timedelta
+
+    def __post_init__(self) -> None:
+        # Whether they can be used is told at once; the key that access needs comes from Prefect, which may be away.
+        Access.from_settings(Keys("no key of anybody's"), self.public_url)
 
 
 def kept_for() -> timedelta:
@@ -74,19 +100,22 @@ def kept_for() -> timedelta:
     return keep
 
 
-def _lifespan(client: "PrefectClient", database: sa.URL, largest: int, keep: timedelta) -> Lifespan[FastAPI]:
+def _lifespan(
+    client: "PrefectClient", database: sa.URL, settings: _Settings, tell: Callable[[str], None]
+) -> Lifespan[FastAPI]:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with Store.opened(database) as store:
             catalog = Catalog(client)
-            starter = Starter(client, store, catalog, keep)
-            app.state.receiver = Receiver(store, catalog, starter, largest)
+            starter = Starter(client, store, catalog, settings.keep)
+            app.state.receiver = Receiver(store, catalog, starter, settings.largest_bytes)
             follower = Follower(client, store, catalog, starter)
             tasks = [
+                asyncio.create_task(_open_services(app, client, settings.public_url, tell)),
                 asyncio.create_task(starter.work()),
                 asyncio.create_task(_every(REFRESH_SECONDS, lambda: _read_again(client, catalog))),
                 asyncio.create_task(_every(FOLLOW_SECONDS, follower.look)),
-                asyncio.create_task(_every(PRUNE_SECONDS, lambda: store.prune(utc_now(), keep))),
+                asyncio.create_task(_every(PRUNE_SECONDS, lambda: store.prune(utc_now(), settings.keep))),
             ]
             try:
                 yield
@@ -97,6 +126,23 @@ def _lifespan(client: "PrefectClient", database: sa.URL, largest: int, keep: tim
                 await asyncio.gather(*tasks, return_exceptions=True)
 
     return lifespan
+
+
+async def _open_services(app: FastAPI, client: "PrefectClient", public_url: str, tell: Callable[[str], None]) -> None:
+    """Have people served as soon as Prefect has given the key, which may be later than the first delivery."""
+    while not hasattr(app.state, "services"):
+        try:
+            keys = await load_keys(client)
+        except httpx.HTTPError as error:
+            logger.warning("prefect does not answer, and is asked again: %s", error)
+            await asyncio.sleep(SERVICES_SECONDS)
+            continue
+        access = Access.from_settings(keys, public_url)
+        app.state.services = Services(client, keys, public_url, access)
+        if access.lifetime_token:
+            tell(
+                f"nobody may sign in by the settings; until this gateway ends, this token may: {access.lifetime_token}"
+            )
 
 
 async def _read_again(client: "PrefectClient", catalog: Catalog) -> None:

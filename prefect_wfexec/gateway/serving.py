@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -18,15 +19,21 @@ MOST_CONNECTIONS = 1000
 DRAIN_SECONDS = 30
 
 
-async def serve(client: "PrefectClient", host: str, port: int) -> None:
+async def serve(client: "PrefectClient", host: str, port: int, tell: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; requests that are under way then are answered first.
+
+    Args:
+        client: A client of Prefect's API.
+        host: The address to listen on.
+        port: The port to listen on.
+        tell: Told what the person who starts it has to know.
 
     Raises:
         UsageError: the address can't be listened on, the database can't be used, or a setting has no use.
     """
     _log_lines()
     config = uvicorn.Config(
-        create_app(client, database_url()),
+        create_app(client, database_url(), f"http://{host}:{port}", tell),
         host=host,
         port=port,
         http=ImpatientProtocol,

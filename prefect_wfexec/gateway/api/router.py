@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from prefect_wfexec.gateway.api import approvals, changes, executions, logs, workflows
+from prefect_wfexec.gateway.api import analytics, approvals, changes, deliveries, executions, logs, workflows
 
 router = APIRouter()
 for part in (
@@ -10,6 +10,8 @@ for part in (
     logs.router,
     approvals.router,
     changes.router,
+    deliveries.router,
+    analytics.router,
     workflows.router,
     workflows.locks,
     workflows.me,

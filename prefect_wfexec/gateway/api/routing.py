@@ -63,7 +63,7 @@ class BoundedRoute(APIRoute):
         return within
 
 
-Tag = Literal["executions", "approvals", "workflows", "locks", "me"]
+Tag = Literal["executions", "approvals", "workflows", "locks", "deliveries", "analytics", "me"]
 
 
 def api_router(tag: Tag) -> APIRouter:

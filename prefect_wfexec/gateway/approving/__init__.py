@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 def routers() -> "tuple[APIRouter, ...]":
-    """The routes that need no sign-in: a signature proves who asks."""
+    """The routes of links and buttons, which need no sign-in: a signature proves who asks."""
     from prefect_wfexec.gateway.approving import links
     from prefect_wfexec.gateway.approving.slack import interactions
 

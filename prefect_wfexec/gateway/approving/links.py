@@ -14,10 +14,11 @@ from prefect_wfexec.errors import EngineError, Unreachable, UsageError
 from prefect_wfexec.gateway.approving.giving import Wish, give
 from prefect_wfexec.gateway.approving.pages import page
 from prefect_wfexec.gateway.approving.question import Question, about, load_question, whole_plan, within_reach
-from prefect_wfexec.gateway.approving.reading import BodyRefused, read_body, read_fields
+from prefect_wfexec.gateway.approving.reading import read_fields, read_form_body
 from prefect_wfexec.gateway.approving.showing import plan_text, sheet_of
 from prefect_wfexec.gateway.approving.standing import Standing, standing_of
 from prefect_wfexec.gateway.approving.tokens import COOKIE, FIELD, form_token, is_our_form, nonce_of
+from prefect_wfexec.gateway.bodies import BodyRefused
 from prefect_wfexec.gateway.services import Services, services
 from prefect_wfexec.journal.facts import Actor, utc_now
 
@@ -58,11 +59,11 @@ async def take_decision(request: Request, token: str, shared: Shared) -> Respons
     """Decide, in the name of the person whose link it is."""
     try:
         binding = _binding(shared, token)
-        form = read_fields(await read_body(request))
+        form = read_fields(await read_form_body(request))
     except NoLink as fault:
         return _fault_page(fault)
     except BodyRefused as refused:
-        return page("note.html", refused.status, headline="This form can't be read", words=f"{refused.message}.")
+        return page("note.html", refused.status, headline="This form can't be read", words=f"{refused.reason}.")
     if not is_our_form(request, shared.keys.links, token, form.get(FIELD, ""), shared.public_url):
         words = "It was not sent from the page that this browser was given. Open the link again and decide there."
         return page("note.html", 403, headline="Nothing was decided", words=words)

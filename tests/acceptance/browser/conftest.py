@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.browser.workflows import WORKFLOWS, write_infrastructure
+from tests.support.approving import Gateway
 from tests.support.browser import BrowserMissing, PrefectPages, browser_program, opened_page
 from tests.support.deployed import Site
-from tests.support.gateway import Gateway
 from tests.support.mailbox import Mailbox
 from tests.support.server import PrefectServer, prefect_server
 

@@ -8,8 +8,8 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from prefect_wfexec.blocks import Mailer, SlackBot
 from prefect_wfexec.journal.keys import Keys
-from tests.integration.gateway.support import ANN, BOB, BOT, KEY, MAILER, Desk
-from tests.support.gateway import Gateway
+from tests.integration.gateway.support import ANN, BOB, BOT, KEY, MAILER, OTHER_SECRET, Desk
+from tests.support.approving import Gateway
 from tests.support.mailbox import Mailbox
 from tests.support.server import PrefectServer
 from tests.support.slack_stub import SlackStub
@@ -45,9 +45,12 @@ def desk(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Desk]:
     mailer = Mailer(host="127.0.0.1", port=mailbox.port, security="none", sender="deploys@example.com")
-    bot = SlackBot(token=slack.token, base_url=slack.base_url, signing_secret=slack.signing_secret)
+    bots = {
+        name: SlackBot(token=slack.token, base_url=slack.base_url, signing_secret=secret)
+        for name, secret in ((BOT, slack.signing_secret), ("other-app", OTHER_SECRET))
+    }
     with temporary_settings({PREFECT_API_URL: server.url, PREFECT_HOME: server.home}):
-        asyncio.run(save(mailer, bot))
+        asyncio.run(save(mailer, bots))
     environment = {
         **user_environment(server.environment, "jane"),
         "PREFECT_INTEGRATIONS_WFEXEC_SECRET_KEY": KEY,
@@ -58,9 +61,10 @@ def desk(
     wfexec.stop_all()
 
 
-async def save(mailer: Mailer, bot: SlackBot) -> None:
+async def save(mailer: Mailer, bots: dict[str, SlackBot]) -> None:
     await mailer.asave(MAILER, overwrite=True)
-    await bot.asave(BOT, overwrite=True)
+    for name, bot in bots.items():
+        await bot.asave(name, overwrite=True)
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,14 @@ from typing import Any
 
 import httpx
 
-from tests.support.gateway import Gateway
+from tests.support.approving import Gateway
 from tests.support.html import Html, read_html
 from tests.support.mailbox import Mailbox, text_of
 from tests.support.wfexec import Going, Wfexec
 
 KEY = "a key that the run and the gateway have"
 MAILER, BOT = "for-links", "for-buttons"
+OTHER_SECRET = "the signing secret of another app"
 ANN, BOB, JANE = "ann@example.com", "bob@example.com", "jane@example.com"
 _LINK = re.compile(r"https?://\S+/approve/\S+")
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.gateway.support import ANN, BOB, GATE, Desk
+from tests.integration.gateway.support import ANN, BOB, GATE, OTHER_SECRET, Desk
 from tests.support.processes import wait_until
 from tests.support.slack_stub import SlackStub
 
@@ -210,4 +210,13 @@ def test_what_slack_signs_and_means_nothing_here_is_acknowledged_or_refused(here
     large = b"payload=" + b"x" * 2**20
     assert httpx.post(here.url, content=large, headers=form, trust_env=False).status_code == 413
     assert httpx.post(here.url, json={}, trust_env=False).status_code == 415
+    assert here.text.startswith("Approval wanted")
+
+
+def test_another_app_decides_nothing_by_this_ones_buttons(here: Slack, slack: SlackStub) -> None:
+    before = len(slack.told)
+    pressed = slack.pressed(here.ts, "Approve", "U0ANN")
+    assert slack.send(here.url, pressed, secret=OTHER_SECRET).status_code == 200
+    wait_until(lambda: len(slack.told) > before, "the words to one person")
+    assert "This button opens nothing" in slack.told[-1]
     assert here.text.startswith("Approval wanted")

@@ -6,11 +6,12 @@ import httpx
 from fastapi import APIRouter, BackgroundTasks, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
-from prefect_wfexec.gateway.approving.reading import BodyRefused, read_body, read_fields
+from prefect_wfexec.gateway.approving.reading import read_fields, read_form_body
 from prefect_wfexec.gateway.approving.slack.bots import bots_of, signed_for
 from prefect_wfexec.gateway.approving.slack.deciding import handle
 from prefect_wfexec.gateway.approving.slack.forms import COMMENT
 from prefect_wfexec.gateway.approving.slack.payloads import OddPayload, Sent, read_payload
+from prefect_wfexec.gateway.bodies import BodyRefused
 from prefect_wfexec.gateway.services import Services, services
 
 router = APIRouter(include_in_schema=False)
@@ -23,9 +24,9 @@ async def take_interaction(request: Request, shared: Shared, later: BackgroundTa
     from prefect.exceptions import PrefectException
 
     try:
-        body = await read_body(request)
+        body = await read_form_body(request)
     except BodyRefused as refused:
-        return _refusal(refused.status, refused.message)
+        return _refusal(refused.status, refused.reason)
     try:
         bots = await bots_of(request).get(shared.client)
     except (httpx.HTTPError, PrefectException):
