@@ -32,7 +32,6 @@
     ├── NoInputs                      a trigger whose inputs fit no run (triggers.inputs)
     ├── MissingBlock                  a block document that nobody saved (runtime.saved_blocks)
     ├── NotSent                       a message about a gate that could not be sent (engine.notices.senders)
-    ├── BodyRefused                   a request whose body is not taken (gateway.approving.reading)
     ├── NoLink                        a link or button about a gate that opens nothing (engine.approvals.links)
     ├── NotServed                     a request that fits no route, or that none could read (gateway.answers)
     ├── RequestNotValid               a request whose parts do not fit its route (gateway.answers)
