@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import schemathesis
+import sqlalchemy as sa
 from fastapi import FastAPI
 from hypothesis import HealthCheck, settings
 from prefect.client.orchestration import get_client
@@ -19,7 +20,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from prefect_wfexec.gateway.api.router import router
+from prefect_wfexec.gateway.catalog import Catalog
+from prefect_wfexec.gateway.deliveries.store import Store
+from prefect_wfexec.gateway.receiver import Receiver
 from prefect_wfexec.gateway.services import Services
+from prefect_wfexec.gateway.starting import Starter
 from prefect_wfexec.journal.keys import load_keys
 from tests.support.deployed import Site
 from tests.support.server import PrefectServer
@@ -63,12 +68,16 @@ def runs(server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> lis
 
 @pytest.fixture(scope="module")
 def url(server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    tokens = write_tokens(tmp_path_factory.mktemp("tokens") / "tokens.yaml", EVERYBODY)
+    folder = tmp_path_factory.mktemp("tokens")
+    tokens = write_tokens(folder / "tokens.yaml", EVERYBODY)
+    database = sa.URL.create("sqlite+aiosqlite", database=str(folder / "deliveries.db"))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with temporary_settings({PREFECT_API_URL: server.url, PREFECT_HOME: server.home}):
-            async with get_client() as client:
+            async with get_client() as client, Store.opened(database) as store:
+                catalog = Catalog(client)
+                app.state.receiver = Receiver(store, catalog, Starter(client, store, catalog), 1 << 20)
                 keys = await load_keys(client)
                 access = access_of(settings_of(file=tokens), keys=keys)
                 app.state.services = Services(client=client, keys=keys, public_url="http://127.0.0.1", access=access)
