@@ -118,8 +118,8 @@ def test_what_proves_nothing_starts_nothing(site: Site, serving: Gateway, workfl
         assert row["reason"]
         assert SECRET not in answer.text + row["reason"]
     for path in ("/hooks", "/hooks/a", "/hooks//push", f"/hooks/{workflow}/push/more", "/hooks/..%2f..%2fetc/passwd"):
-        assert httpx.post(serving.url + path, content=body, headers=headers).status_code in {404, 405, 307}
-    assert httpx.get(f"{serving.url}/hooks/{workflow}/push").status_code == 405
+        assert httpx.post(serving.url + path, content=body, headers=headers).status_code in {401, 404}
+    assert httpx.get(f"{serving.url}/hooks/{workflow}/push").status_code == 401
     assert rows_of(site, workflow) == []
     assert SECRET not in serving.log.read_text()
     assert all(line["status"] < 500 for line in serving.access_lines())
@@ -160,3 +160,21 @@ def test_a_secret_is_changed_without_losing_a_delivery(site: Site, serving: Gate
     save_secrets(site, secret="the new secret")
     assert deliver("the new secret") == 202
     until(lambda: deliver(SECRET) == 401, 60)
+
+
+def test_deliveries_are_in_the_api_too(site: Site, serving: Gateway, workflow: str) -> None:
+    body, headers = from_github(SECRET, "push", push())
+    row = serving.outcome_of(serving.hook(workflow, "push", body, headers))
+    address = f"{serving.url}/api/v1"
+    assert httpx.get(f"{address}/deliveries").status_code == 401
+    token = serving.log.read_text().partition("this token may: ")[2].split()[0]
+    with httpx.Client(base_url=address, headers={"authorization": f"Bearer {token}"}, timeout=60) as client:
+        assert client.get("/deliveries", params={"workflow": workflow}).json() == [row]
+        assert client.get(f"/deliveries/{row['id']}").json() == row
+        assert client.get("/deliveries/dlv_000000000000000000000000").status_code == 404
+        again = client.post(f"/deliveries/{row['id']}/redeliver").json()
+        assert (again["outcome"], again["redelivery_of"]) == ("started", row["id"])
+        counted = client.get("/analytics", params={"days": 7, "workflow": workflow}).json()
+        assert (counted["total"], len(counted["buckets"])) == (2, 7)
+    wfexec = Wfexec(serving.environment, site.folder)
+    assert wfexec.json("deliveries", "--workflow", workflow) == [again, row]
