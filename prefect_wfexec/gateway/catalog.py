@@ -4,6 +4,7 @@ What was read last stays in use while Prefect does not answer, so that no delive
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from prefect.client.schemas.responses import DeploymentResponse
 
 logger = logging.getLogger(__name__)
+LONGEST_SECONDS = 5.0
+"""How long a request waits for that."""
 SOONEST_SECONDS = 2.0
 """A request for something unknown has Prefect asked again, no more often than this."""
 
@@ -114,6 +117,12 @@ class Catalog:
             await self._read()
 
     async def _refresh_soon(self) -> None:
+        """Read everything again unless that was done just now; whoever asks waits for that only so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_SECONDS):
+                await self._read_unless_new()
+
+    async def _read_unless_new(self) -> None:
         if time.monotonic() - self._read_at < SOONEST_SECONDS:
             return
         async with self._reading:
@@ -121,6 +130,7 @@ class Catalog:
                 await self._read()
 
     async def _read(self) -> None:
+        self.is_current = False
         try:
             deployments = await workflow_deployments(self._client)
             names = {flow.id: flow.name for flow in await self._flows({one.flow_id for one in deployments})}
@@ -128,7 +138,6 @@ class Catalog:
             await self._read_secrets()
             self.is_loaded = self.is_current = True
         except httpx.HTTPError as error:
-            self.is_current = False
             logger.warning("the deployments could not be read: %s", error)
         finally:
             self._read_at = time.monotonic()

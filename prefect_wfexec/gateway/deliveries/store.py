@@ -82,12 +82,12 @@ class Store:
             return (await connection.execute(insert, [_row(delivery)])).first() is not None
 
     async def refuse(self, delivery: Delivery) -> None:
-        """Keep that a request proved nothing, and forget the oldest such."""
-        row = {name: getattr(delivery, name) for name in _REFUSED_COLUMNS} | {"headers": _pairs(delivery)}
-        async with self._engine.begin() as connection:
-            result = await connection.execute(refusals.insert().returning(refusals.c.number), [row])
-            newest = result.scalar_one()
-            await connection.execute(refusals.delete().where(refusals.c.number <= newest - MOST_REFUSALS))
+        """Keep that a request proved nothing, and forget the oldest such.
+
+        Raises:
+            SQLAlchemyError: it is not kept.
+        """
+        await self.add(replace(delivery, outcome=Outcome.REFUSED))
 
     async def due(self, now: datetime, limit: int) -> list[Delivery]:
         """Accepted deliveries whose runs are to be started now, oldest first."""
@@ -182,6 +182,21 @@ class Store:
                     done.set_result(one)
 
     async def _write(self, connection: AsyncConnection, batch: Sequence[Delivery]) -> list[Kept]:
+        """Write what came together; what each has become, in the order it came."""
+        refused = [one for one in batch if one.outcome is Outcome.REFUSED]
+        proven = [one for one in batch if one.outcome is not Outcome.REFUSED]
+        if refused:
+            await self._write_refused(connection, refused)
+        kept = {one.id: one for one in await self._write_proven(connection, proven)} if proven else {}
+        return [kept.get(one.id) or Kept(one.id) for one in batch]
+
+    async def _write_refused(self, connection: AsyncConnection, batch: Sequence[Delivery]) -> None:
+        columns = [{name: getattr(one, name) for name in _REFUSED_COLUMNS} for one in batch]
+        rows = [row | {"headers": _pairs(one)} for row, one in zip(columns, batch, strict=True)]
+        numbers = (await connection.execute(refusals.insert().returning(refusals.c.number), rows)).scalars()
+        await connection.execute(refusals.delete().where(refusals.c.number <= max(numbers) - MOST_REFUSALS))
+
+    async def _write_proven(self, connection: AsyncConnection, batch: Sequence[Delivery]) -> list[Kept]:
         insert = self._insert(deliveries).on_conflict_do_nothing().returning(deliveries.c.id)
         written = set((await connection.execute(insert, [_row(one) for one in batch])).scalars())
         again = [one for one in batch if one.id not in written]
