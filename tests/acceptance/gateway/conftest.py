@@ -8,7 +8,7 @@ from tests.support.deployed import Site
 from tests.support.gateway import Gateway, gateway
 from tests.support.server import PrefectServer
 
-WORKFLOWS = 7
+WORKFLOWS = 8
 SECRET = "what the service and the gateway know"
 TRIGGERED = """
 version: 1
