@@ -32,7 +32,7 @@ from tests.support.signin import access_of, bearer, guarded, served, write_token
 from tests.support.signin import settings as settings_of
 from tests.support.wfexec import Wfexec
 
-EXAMPLES = 40
+EXAMPLES = 15
 DONE = """
 version: 1
 name: done
