@@ -17,6 +17,7 @@ from tests.benchmarks.rows import ROWS, Row, Run
 from tests.support.server import PrefectServer, prefect_server
 
 PAIRS = 5
+MOST_SHOWN = 12
 CLIENT = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL", "PREFECT_CLIENT_MAX_RETRIES": "8"}
 """What `wfexec run` sets for itself holds for both sides: the floor is spared the cost of Prefect's console log."""
 
@@ -60,7 +61,9 @@ def _once(row: Row, side: str, run: Run, server: PrefectServer) -> Measure:
     wait_until_idle(server)
     with tempfile.TemporaryDirectory(prefix="wfexec-bench-") as folder:
         measure = run(server.environment | CLIENT, Path(folder))
-    shown = ", ".join(f"{value:.3g}" for value in measure.values)
+    values = measure.values
+    shown = ", ".join(f"{value:.3g}" for value in values[:MOST_SHOWN])
+    shown += f" and {len(values) - MOST_SHOWN} more" if len(values) > MOST_SHOWN else ""
     notes = "".join(f", {key} {value}" for key, value in measure.notes.items())
     print(f"{row.name:<9} {side:<6} {shown} {row.unit}, peak {measure.peak_mib:.0f} MiB{notes}", file=sys.stderr)
     return measure
