@@ -58,6 +58,8 @@ def working_in(folder: Path, *words: str) -> list[int]:
 
 def kill_terraform(folder: Path, command: str) -> None:
     """What the system does to a process that takes too much memory: SIGKILL to the terraform at work in a folder."""
+    # A process that is about to run something else has the same arguments for a moment.
+    wait_until(lambda: len(working_in(folder, command)) == 1, "one terraform at work")
     (pid,) = working_in(folder, command)
     os.kill(pid, signal.SIGKILL)
 
