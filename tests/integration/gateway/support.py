@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from tests.support.approving import Gateway
-from tests.support.html import Html, read_html
+from tests.support.markup import Html, read_html
 from tests.support.mailbox import Mailbox, text_of
 from tests.support.wfexec import Going, Wfexec
 

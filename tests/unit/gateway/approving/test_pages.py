@@ -11,7 +11,7 @@ from prefect_wfexec.gateway.approving.pages import FOLDER, headers, page
 from prefect_wfexec.gateway.approving.showing import MOST_RESOURCES, plan_text, sheet_of
 from prefect_wfexec.gateway.approving.standing import Standing
 from prefect_wfexec.journal.state import Gate
-from tests.support.html import Html, read_html
+from tests.support.markup import Html, read_html
 from tests.unit.gateway.approving.support import EVIL, JANE, PLAN, about, decision, gate
 
 OPEN = Standing("A decision is wanted", "Choose.", is_open=True)
