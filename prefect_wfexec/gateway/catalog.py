@@ -17,7 +17,7 @@ import httpx
 from prefect_wfexec.definition.diagnostics import DefinitionError
 from prefect_wfexec.definition.loader import load_text
 from prefect_wfexec.definition.model import Trigger, Workflow
-from prefect_wfexec.errors import WfexecError
+from prefect_wfexec.errors import EngineError, WfexecError
 from prefect_wfexec.steps.registry import catalog as step_catalog
 from prefect_wfexec.triggers.secrets import Secrets, load_secrets
 from prefect_wfexec.views.deployments import definition_of, workflow_deployments
@@ -31,6 +31,8 @@ LONGEST_SECONDS = 5.0
 """How long a request waits for that."""
 SOONEST_SECONDS = 2.0
 """A request for something unknown has Prefect asked again, no more often than this."""
+SECRET_SECONDS = 0.1
+"""A request that proves nothing has its secret read again, no more often than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class Catalog:
         self._secrets: dict[tuple[str, str], Secrets | WfexecError] = {}
         self._read_at = 0.0
         self._reading = asyncio.Lock()
+        self._secrets_read_at: dict[tuple[str, str], float] = {}
+        self._rereading = asyncio.Lock()
         self.is_loaded = self.is_current = False
 
     @property
@@ -103,12 +107,18 @@ class Catalog:
         raise found or WfexecError(f"the secret '{target.secret}' was not read yet")
 
     async def secrets_again(self, target: Target) -> Secrets:
-        """The same, read again unless that was done just now: they may have been changed.
+        """The same, as they stand after this was asked: they may have been changed. Who asks at once shares an answer.
 
         Raises:
             WfexecError: the block is not there, or of another kind.
         """
-        await self._refresh_soon()
+        asked = time.monotonic()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_SECONDS), self._rereading:
+                if self._secrets_read_at.get(_secret_key(target), 0.0) < asked:
+                    last = max(self._secrets_read_at.values(), default=0.0)
+                    await asyncio.sleep(max(0.0, last + SECRET_SECONDS - time.monotonic()))
+                    await self._read_secret(target)
         return self.secrets_of(target)
 
     async def refresh(self) -> None:
@@ -185,13 +195,22 @@ class Catalog:
 
     async def _read_secrets(self) -> None:
         wanted = {_secret_key(target): target for target in self.targets if target.secret}
-        read: dict[tuple[str, str], Secrets | WfexecError] = {}
-        for key, target in wanted.items():
-            try:
-                read[key] = await load_secrets(target.secret, target.trigger.type, self._client)
-            except WfexecError as error:
-                read[key] = error
-        self._secrets = read
+        for target in wanted.values():
+            await self._read_secret(target)
+        self._secrets = {key: found for key, found in self._secrets.items() if key in wanted}
+
+    async def _read_secret(self, target: Target) -> None:
+        """Read one secret; what was read before stays while Prefect does not answer."""
+        key, began = _secret_key(target), time.monotonic()
+        found: Secrets | WfexecError
+        try:
+            found = await load_secrets(target.secret, target.trigger.type, self._client)
+        except EngineError as error:
+            found = self._secrets.get(key, error)
+        except WfexecError as error:
+            found = error
+        if began >= self._secrets_read_at.get(key, 0.0):
+            self._secrets[key], self._secrets_read_at[key] = found, began
 
 
 def _secret_key(target: Target) -> tuple[str, str]:

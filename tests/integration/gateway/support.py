@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 
 from tests.support.approving import Gateway
-from tests.support.markup import Html, read_html
 from tests.support.mailbox import Mailbox, text_of
+from tests.support.markup import Html, read_html
 from tests.support.wfexec import Going, Wfexec
 
 KEY = "a key that the run and the gateway have"
