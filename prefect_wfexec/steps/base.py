@@ -14,6 +14,7 @@ from prefect_wfexec.definition.model import JSON, Step
 from prefect_wfexec.journal.blobref import BlobRef
 from prefect_wfexec.runtime.command import CommandResult, StopPolicy
 from prefect_wfexec.runtime.masking import Masker
+from prefect_wfexec.runtime.workspace import NO_WORKSPACE, Workspace
 
 
 class WithModel(BaseModel):
@@ -54,6 +55,21 @@ class Artifact:
     description: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A file of a scan or a check that is kept with the run.
+
+    Attributes:
+        name: Its file name, e.g. `detect-secrets.sarif`.
+        kind: What it is: `sarif`, `json`, `junit` or `text`.
+        data: The bytes; masked before they are kept.
+    """
+
+    name: str
+    kind: str
+    data: bytes
+
+
 @dataclass(slots=True)
 class StepResult:
     """What a step that succeeded gives.
@@ -63,12 +79,14 @@ class StepResult:
         summary: One line for the step list, e.g. `3 to add, 1 to change`.
         sensitive: Paths into `outputs` whose values are secret, e.g. `("values", "db_password")`.
         artifacts: Pages for Prefect's UI, masked.
+        reports: Files that are kept with the run.
     """
 
     outputs: dict[str, JSON] = field(default_factory=dict)
     summary: str = ""
     sensitive: frozenset[tuple[str, ...]] = frozenset()
     artifacts: tuple[Artifact, ...] = ()
+    reports: tuple[Report, ...] = ()
 
 
 class StepLog(Protocol):
@@ -164,6 +182,7 @@ class StepContext:
         tail: The last lines of both streams so far, masked.
         timeout_seconds: The step's deadline, None without one.
         first_started: When the step's first attempt began, which may have been in another process.
+        workspace: The run's folder on this machine, for files that later steps need.
     """
 
     step: Step
@@ -184,6 +203,7 @@ class StepContext:
     tail: Callable[[], str] = str
     timeout_seconds: float | None = None
     first_started: datetime | None = None
+    workspace: Workspace = NO_WORKSPACE
 
     @property
     def scratch(self) -> Path:
@@ -206,4 +226,17 @@ class StepType(ABC):
         Raises:
             StepFailed: it did not succeed.
             StepSkipped: there is nothing to do.
+        """
+
+    async def restore(  # noqa: B027 - most steps leave no files behind
+        self, context: StepContext, outputs: Mapping[str, JSON]
+    ) -> None:
+        """Make the files of a step that succeeded elsewhere again, before a step that needs it starts here.
+
+        Args:
+            context: As for `run`, of the attempt that succeeded.
+            outputs: What that attempt gave; paths in it are this machine's.
+
+        Raises:
+            StepFailed: the files can't be had again.
         """
