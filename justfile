@@ -34,9 +34,13 @@ generated:
 test *arguments="-n 2":
     pytest {{ arguments }}
 
+# every story of tests/acceptance, where a whole run takes half of them
+stories:
+    pytest -n 2 --dist worksteal --stories all
+
 # the long fault and load tests too
 slow:
-    pytest -n 2 -m "slow or not slow"
+    pytest -n 2 --stories all -m "slow or not slow"
 
 # ours against hand-written flows, in one table
 bench:

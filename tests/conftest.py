@@ -1,10 +1,50 @@
 """Fixtures every test may use: one Prefect server for each test process, and its environment."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
+from tests.support import sampling
 from tests.support.server import PrefectServer, prefect_server
+
+SEED = "WFEXEC_STORIES_SEED"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the sample of stories."""
+    group = parser.getgroup("stories")
+    group.addoption("--stories", choices=("sample", "all"), default="sample", help="which stories a whole run takes")
+    group.addoption("--stories-seed", help="draw the same sample again")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Whether a sample is taken, and which, is decided once for all processes, and told."""
+    if hasattr(config, "workerinput"):
+        return
+    os.environ.pop(SEED, None)
+    if takes_sample(config):
+        os.environ[SEED] = sampling.seed_of(config)
+
+
+def pytest_report_header() -> str | None:
+    """Which stories are run."""
+    seed = os.environ.get(SEED)
+    return f"stories: a sample, drawn again by --stories-seed {seed}; --stories all runs all" if seed else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave stories out of a run of everything."""
+    seed = os.environ.get(SEED)
+    if seed:
+        items[:], left_out = sampling.split(items, seed)
+        config.hook.pytest_deselected(items=left_out)
+
+
+def takes_sample(config: pytest.Config) -> bool:
+    """Whether this is a run of everything: who names files gets what they name."""
+    is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    return is_whole and config.getoption("--stories") == "sample"
 
 
 @pytest.fixture(scope="session")
