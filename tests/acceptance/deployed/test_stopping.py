@@ -1,11 +1,13 @@
 """Cancelling deployed runs: in every state, by our command and by Prefect's, with what they made taken away."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+import yaml
 
 from tests.support.deployed import Api, Site, api_of, kill_flow
 from tests.support.server import PrefectServer
@@ -39,6 +41,8 @@ resource "terraform_data" "two" {
   depends_on = [terraform_data.one]
 }
 """
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -220,3 +224,28 @@ async def test_reconcile_has_a_worker_take_up_a_run_whose_process_is_gone(site: 
     view = wfexec.json("show", str(run_id))
     assert [step["status"] for step in view["steps"]] == ["Success", "Skipped", "Failed", "Skipped"]
     assert view["steps"][2]["error"]["type"] == "outcome_unknown"
+
+
+def deploy_reconcile(site: Site) -> None:
+    """Add the deployment that the repository has for it, schedule and all."""
+    shutil.copy(ROOT / "flows/reconcile_runs.py", site.folder / "flows/reconcile_runs.py")
+    shipped = yaml.safe_load((ROOT / "prefect.yaml").read_text("utf-8"))["deployments"]
+    (entry,) = [one for one in shipped if one["name"] == "reconcile"]
+    deployed = yaml.safe_load((site.folder / "prefect.yaml").read_text("utf-8"))
+    deployed["deployments"].append({**entry, "work_pool": {"name": site.pool}})
+    site.write("prefect.yaml", yaml.safe_dump(deployed))
+    site.deploy()
+
+
+@pytest.mark.slow
+async def test_a_new_worker_sets_things_right_by_the_schedule_alone(site: Site) -> None:
+    wfexec = deploy(site, seconds=5)
+    deploy_reconcile(site)
+    async with api_of(site.server) as api:
+        run_id = await killed_while_applying(site, api)
+        with site.worker():
+            await api.until_named(run_id, "Error")
+    view = wfexec.json("show", str(run_id))
+    assert view["steps"][2]["error"]["type"] == "outcome_unknown"
+    facts = [fact for entry in wfexec.json("audit", str(run_id))["entries"] for fact in entry["facts"]]
+    assert "reconciled" in [fact["kind"] for fact in facts]
