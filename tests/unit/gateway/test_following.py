@@ -44,7 +44,7 @@ class World:
             state=SimpleNamespace(id=uuid4(), type=SimpleNamespace(value="COMPLETED"), name="Succeeded"),
         )
         self.runs.append(run)
-        return run.name
+        return str(run.name)
 
     async def read_flow_runs(self, **filters: Any) -> list[Any]:
         after = filters["flow_run_filter"].end_time.after_
