@@ -8,7 +8,7 @@ from prefect_wfexec.definition.durations import Duration
 from prefect_wfexec.definition.raw import TRIGGER_ID_PATTERN, Raw, Text
 
 Globs = list[Annotated[str, Field(min_length=1)]]
-EVENT_PATTERN = r"^[a-z][a-z_]*(\.[a-z_]+)?$"
+EVENT_PATTERN = r"^[a-z][a-z_]*(\.[a-z_]+)*$"
 Events = list[Annotated[str, Field(pattern=EVENT_PATTERN)]]
 
 

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 
 from prefect_wfexec.errors import Unreachable, UsageError, WfexecError, error_json
 from prefect_wfexec.gateway.signin.faults import Refused
-from prefect_wfexec.operations.connection import as_unreachable
+from prefect_wfexec.operations.connection import as_unreachable, refusal_of
 
 logger = logging.getLogger(__name__)
 MOST_DIAGNOSTICS = 50
@@ -132,7 +132,9 @@ async def _of_http(_request: Request, error: Exception) -> JSONResponse:
 
 async def _of_prefect(request: Request, error: Exception) -> JSONResponse:
     route = getattr(request.scope.get("route"), "path", "")
-    logger.warning("%s %s: prefect's API: %s", request.method, route, error)
+    # The words of a refused call hold what was sent, and that may be anything.
+    words = refusal_of(error) if isinstance(error, httpx.HTTPStatusError) else error
+    logger.warning("%s %s: prefect's API: %s", request.method, route, words)
     return await _of_ours(request, as_unreachable(error, "its address"))
 
 

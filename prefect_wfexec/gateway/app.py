@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import httpx
 import sqlalchemy as sa
@@ -37,6 +38,7 @@ from prefect_wfexec.settings import KEEP_DELIVERIES
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.responses import DeploymentResponse
 
 logger = logging.getLogger(__name__)
 REFRESH_SECONDS = 15.0
@@ -106,14 +108,14 @@ def _lifespan(
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with Store.opened(database) as store:
-            catalog = Catalog(client)
+            catalog, synced = Catalog(client), dict[UUID, "DeploymentResponse"]()
             starter = Starter(client, store, catalog, settings.keep)
             app.state.receiver = Receiver(store, catalog, starter, settings.largest_bytes)
             follower = Follower(client, store, catalog, starter)
             tasks = [
                 asyncio.create_task(_open_services(app, client, settings.public_url, tell)),
                 asyncio.create_task(starter.work()),
-                asyncio.create_task(_every(REFRESH_SECONDS, lambda: _read_again(client, catalog))),
+                asyncio.create_task(_every(REFRESH_SECONDS, lambda: _read_again(client, catalog, synced))),
                 asyncio.create_task(_every(FOLLOW_SECONDS, follower.look)),
                 asyncio.create_task(_every(PRUNE_SECONDS, lambda: store.prune(utc_now(), settings.keep))),
             ]
@@ -145,11 +147,15 @@ async def _open_services(app: FastAPI, client: "PrefectClient", public_url: str,
             )
 
 
-async def _read_again(client: "PrefectClient", catalog: Catalog) -> None:
+async def _read_again(client: "PrefectClient", catalog: Catalog, synced: "dict[UUID, DeploymentResponse]") -> None:
+    """Read what is deployed, and put schedules right where that has changed since they were."""
     await catalog.refresh()
     for deployment, workflow in catalog.deployed:
+        if synced.get(deployment.id) is deployment:
+            continue
         try:
-            await sync_schedules(client, deployment, workflow)
+            if not await sync_schedules(client, deployment, workflow):
+                synced[deployment.id] = deployment
         except WfexecError as error:
             logger.warning("the schedules of deployment '%s' are left alone: %s", deployment.name, error.message)
 

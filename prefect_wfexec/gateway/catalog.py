@@ -17,10 +17,11 @@ import httpx
 from prefect_wfexec.definition.diagnostics import DefinitionError
 from prefect_wfexec.definition.loader import load_text
 from prefect_wfexec.definition.model import Trigger, Workflow
-from prefect_wfexec.errors import EngineError, WfexecError
+from prefect_wfexec.errors import EngineError, UsageError, WfexecError
+from prefect_wfexec.gateway.deployments import Deployments
 from prefect_wfexec.steps.registry import catalog as step_catalog
 from prefect_wfexec.triggers.secrets import Secrets, load_secrets
-from prefect_wfexec.views.deployments import definition_of, workflow_deployments
+from prefect_wfexec.views.deployments import definition_of
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -67,6 +68,7 @@ class Catalog:
 
     def __init__(self, client: "PrefectClient") -> None:
         self._client = client
+        self._deployments = Deployments(client)
         self._workflows: dict[str, Workflow] = {}
         self._deployed: tuple[tuple[DeploymentResponse, Workflow], ...] = ()
         self._targets: dict[tuple[str, str], tuple[Target, ...]] = {}
@@ -94,6 +96,20 @@ class Catalog:
             await self._refresh_soon()
             found = self._targets.get((workflow, trigger), ())
         return found
+
+    async def deployment(self, target: Target) -> "DeploymentResponse":
+        """The deployment of a trigger as it is now.
+
+        Raises:
+            UsageError: it is gone.
+            httpx.HTTPError: Prefect does not answer.
+        """
+        from prefect.exceptions import ObjectNotFound
+
+        try:
+            return await self._deployments.one(target.deployment_id)
+        except ObjectNotFound:
+            raise UsageError(f"deployment '{target.deployment}' is gone") from None
 
     def secrets_of(self, target: Target) -> Secrets:
         """The secrets of a trigger, as they were read last.
@@ -142,7 +158,7 @@ class Catalog:
     async def _read(self) -> None:
         self.is_current = False
         try:
-            deployments = await workflow_deployments(self._client)
+            deployments = await self._deployments.workflows()
             names = {flow.id: flow.name for flow in await self._flows({one.flow_id for one in deployments})}
             self._take(deployments, names)
             await self._read_secrets()

@@ -17,6 +17,7 @@ from prefect_wfexec.gateway.deliveries.records import Delivery, Outcome
 from prefect_wfexec.gateway.deliveries.store import Store
 from prefect_wfexec.gateway.ended import ended_event
 from prefect_wfexec.journal.facts import utc_now
+from prefect_wfexec.operations.connection import refusal_of
 from prefect_wfexec.operations.deployed import deployed_workflow, start_run
 from prefect_wfexec.triggers.context import trigger_context
 from prefect_wfexec.triggers.event import Event
@@ -28,7 +29,6 @@ from prefect_wfexec.triggers.replays import why_too_old
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
-    from prefect.client.schemas.responses import DeploymentResponse
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 4
@@ -92,7 +92,7 @@ class Starter:
         except httpx.HTTPStatusError as error:
             if _is_transient(error.response.status_code):
                 return await self._later(delivery, f"prefect answered {error.response.status_code}")
-            outcome, reason, run = Outcome.REFUSED, f"prefect refused the run: {_detail(error)}", None
+            outcome, reason, run = Outcome.REFUSED, f"prefect refused the run: {refusal_of(error)}", None
         except httpx.HTTPError as error:
             return await self._later(delivery, f"prefect does not answer: {_words(error)}")
         except Unreachable as error:
@@ -111,7 +111,7 @@ class Starter:
         if not targets and not self._catalog.is_current:
             raise Unreachable("the deployments could not be read")
         target = one_of(targets, delivery)
-        deployment = await self._deployment(target)
+        deployment = await self._catalog.deployment(target)
         if deployment.paused:
             return Outcome.IGNORED, f"workflow '{delivery.workflow}' is paused", None
         workflow = deployed_workflow(deployment)
@@ -131,14 +131,6 @@ class Starter:
     def _why_too_old(self, delivery: Delivery, event: Event) -> str | None:
         """What a person has repeated may be of any age."""
         return None if delivery.redelivery_of else why_too_old(event, delivery.received, self._remembered)
-
-    async def _deployment(self, target: Target) -> "DeploymentResponse":
-        from prefect.exceptions import ObjectNotFound
-
-        try:
-            return await self._client.read_deployment(target.deployment_id)
-        except ObjectNotFound:
-            raise UsageError(f"deployment '{target.deployment}' is gone") from None
 
     async def _later(self, delivery: Delivery, reason: str) -> Delivery:
         delay = min(LONGEST_DELAY_SECONDS, 2.0**delivery.attempts)
@@ -222,11 +214,3 @@ def _is_transient(status: int) -> bool:
 
 def _words(error: httpx.HTTPError) -> str:
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _detail(error: httpx.HTTPStatusError) -> str:
-    try:
-        detail = error.response.json()["detail"]
-    except (ValueError, KeyError, TypeError):
-        detail = f"it answered {error.response.status_code}"
-    return " ".join(str(detail).split())[:500]

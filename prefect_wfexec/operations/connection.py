@@ -165,6 +165,19 @@ def as_unreachable(fault: Exception, url: str) -> Unreachable:
     )
 
 
+def refusal_of(fault: httpx.HTTPStatusError) -> str:
+    """Why Prefect's API has refused a call, in its own words; what was sent is not among them."""
+    try:
+        answer = fault.response.json()
+    except ValueError:
+        answer = None
+    answer = answer if isinstance(answer, dict) else {}
+    details = answer.get("exception_detail")
+    faults = [one.get("msg") for one in details if isinstance(one, dict)] if isinstance(details, list) else []
+    said = [one.removeprefix("Value error, ") for one in (*faults, answer.get("detail")) if isinstance(one, str)]
+    return " ".join("; ".join(said).split())[:500] or f"it answered {fault.response.status_code}"
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

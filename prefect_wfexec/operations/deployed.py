@@ -1,7 +1,11 @@
 """Starting runs of deployed workflows: a worker executes them."""
 
+from functools import lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
+
+import httpx
 
 from prefect_wfexec.definition.diagnostics import DefinitionError
 from prefect_wfexec.definition.loader import load_text
@@ -9,6 +13,7 @@ from prefect_wfexec.definition.model import JSON, Workflow
 from prefect_wfexec.engine.context import PARAMETER, RunContext
 from prefect_wfexec.engine.flow_run import labels_for, run_name, tags_for
 from prefect_wfexec.errors import UsageError, join_names
+from prefect_wfexec.operations.connection import refusal_of
 from prefect_wfexec.steps.registry import catalog
 from prefect_wfexec.views.deployments import definition_of, workflow_deployments
 
@@ -16,6 +21,8 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun
     from prefect.client.schemas.responses import DeploymentResponse
+
+_REFUSALS = frozenset({HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 
 async def find_deployment(client: "PrefectClient", name: str) -> "DeploymentResponse":
@@ -88,7 +95,7 @@ def deployed_workflow(deployment: "DeploymentResponse") -> Workflow:
     definition = definition_of(deployment.parameter_openapi_schema)
     text = definition.text if definition is not None else ""
     try:
-        return load_text(text, None, catalog())
+        return _compiled(text)
     except DefinitionError as error:
         first = error.diagnostics[0]
         raise UsageError(
@@ -96,6 +103,11 @@ def deployed_workflow(deployment: "DeploymentResponse") -> Workflow:
             hint="mend it and deploy it again",
             code="bad-deployment",
         ) from None
+
+
+@lru_cache(maxsize=128)
+def _compiled(text: str) -> Workflow:
+    return load_text(text, None, catalog())
 
 
 async def start_run(
@@ -114,16 +126,24 @@ async def start_run(
         inputs: The workflow's inputs, checked.
         context: Who or what starts it.
         idempotency_key: Asked for again with the same key, the run that is there already is returned.
+
+    Raises:
+        UsageError: Prefect refuses the inputs, because they are too large for it, say.
     """
     parameters: dict[str, Any] = {**inputs, PARAMETER: context.as_text()}
-    return await client.create_flow_run_from_deployment(
-        deployment.id,
-        parameters=parameters,
-        name=run_name(uuid4()),
-        tags=sorted(tags_for(context.triggered_by, context.user)),
-        labels=dict(labels_for(context.triggered_by, context.trigger)),
-        idempotency_key=idempotency_key,
-    )
+    try:
+        return await client.create_flow_run_from_deployment(
+            deployment.id,
+            parameters=parameters,
+            name=run_name(uuid4()),
+            tags=sorted(tags_for(context.triggered_by, context.user)),
+            labels=dict(labels_for(context.triggered_by, context.trigger)),
+            idempotency_key=idempotency_key,
+        )
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code not in _REFUSALS:
+            raise
+        raise UsageError(f"prefect refused the run: {refusal_of(error)}", code="bad-input") from error
 
 
 def _is_id(text: str) -> bool:

@@ -73,6 +73,7 @@ def _alertmanager(payload: JSON) -> Event:
         text=_text(facts, str(status)),
         triggered_by=TriggerKind.INCIDENT,
         delivery_id=f"alerts:{_digest(payload)}",
+        aliases=(str(status),),
         payload=payload,
         facts={"incident": facts},
     )

@@ -47,6 +47,7 @@ deliveries = sa.Table(
     sa.UniqueConstraint("workflow", "trigger", "dedupe_key", name="wfexec_deliveries_once"),
     sa.Index("wfexec_deliveries_received", "received"),
     sa.Index("wfexec_deliveries_outcome", "outcome", "received"),
+    sa.Index("wfexec_deliveries_due", "outcome", "number"),
 )
 """Deliveries whose signature was right. A database lets any number of rows have no `dedupe_key`."""
 

@@ -22,7 +22,7 @@ ANNA = "anna@example.com"
 GOVERNED = f"""
 version: 1
 name: governed
-inputs: {{count: {{type: integer, default: 7}}}}
+inputs: {{count: {{type: integer, default: 7}}, note: {{type: string, default: none}}}}
 steps:
   - {{id: before, run: 'seq -f "line %.0f" $COUNT; echo oops >&2', env: {{COUNT: "${{{{ inputs.count }}}}"}}}}
   - id: ask
@@ -114,6 +114,8 @@ async def test_a_run_is_started_approved_and_looked_at(app: FastAPI, site: Site)
         await refused(operator, "/executions", 422, "bad-input", deployment="governed", inputs={"count": count})
     reference = {"__prefect_kind": "workspace_variable", "variable_name": "x"}
     await refused(operator, "/executions", 422, "refused-key", deployment="governed", inputs={"count": reference})
+    large = {"note": "x" * 600_000}
+    assert "bytes" in await refused(operator, "/executions", 422, "bad-input", deployment="governed", inputs=large)
     started = await operator.post("/executions", 201, deployment="governed/governed", inputs={"count": 12})
     run = started["name"]
     assert (started["user"], started["triggered_by"], started["inputs"]["count"]) == ("olga", "Manual", 12)

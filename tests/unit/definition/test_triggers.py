@@ -57,6 +57,8 @@ HEAD = "inputs: {n: {type: integer, default: 1}}\nsteps: [{id: a, run: x}]\ntrig
     ("trigger", "codes"),
     [
         ("{id: a, type: manual}", []),
+        ("{id: a, type: incident, provider: pagerduty, secret: s, events: [incident.responder.added]}", []),
+        ("{id: a, type: incident, provider: pagerduty, secret: s, events: [incident.]}", ["bad-value"]),
         ("{id: a-b_c, type: manual, inputs: {n: 3}}", []),
         ("{id: a, type: manual, inputs: {m: 3}}", ["unknown-input"]),
         ("{id: a, type: manual, inputs: {n: x}}", ["bad-input-value"]),

@@ -178,6 +178,20 @@ async def test_every_fault_has_its_status_and_tells_no_details(
         assert detail not in answer.text
 
 
+async def test_what_was_sent_to_prefect_is_not_logged(app: FastAPI, caplog: pytest.LogCaptureFixture) -> None:
+    echo = {"exception_detail": [{"msg": "no", "input": "secret detail"}], "request_body": "secret detail"}
+    response = httpx.Response(422, json=echo, request=PREFECT)
+
+    async def answer() -> None:
+        raise httpx.HTTPStatusError(f"422: {response.text}", request=PREFECT, response=response)
+
+    app.state.services.client.answer = answer
+    async with browser(app, **bearer("root")) as client:
+        await client.get("/api/v1/workflows")
+    assert "GET /api/v1/workflows: prefect's API: no" in caplog.text
+    assert "secret detail" not in caplog.text
+
+
 async def test_a_prefect_that_does_not_answer_is_not_waited_for(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(routing, "LONGEST_SECONDS", 0.05)
 

@@ -88,6 +88,9 @@ EVENTS = [
     ("pagerduty_ping", None, "ping: the webhook is set up"),
     ("alertmanager_resolved", ["alert.firing"], "the event is 'alert.resolved', and the trigger takes alert.firing"),
     ("alertmanager_firing", None, None),
+    ("alertmanager_firing", ["firing"], None),
+    ("alertmanager_resolved", ["firing"], "the event is 'alert.resolved', and the trigger takes firing"),
+    ("pagerduty_incident_responder_added", ["incident.responder.added"], None),
 ]
 
 

@@ -1,6 +1,7 @@
 """Deliveries in a database: kept once, found again, forgotten in time."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -128,6 +129,20 @@ async def test_old_deliveries_are_forgotten_unless_they_still_wait(store: Store)
     await store.finish(over, Outcome.IGNORED, "branch 'dev' did not match main")
     assert await store.prune(utc_now(), timedelta(days=30)) == 1
     assert {one.id for one in await store.newest(10)} == {waits.id, new.id}
+
+
+async def test_what_is_due_is_found_without_sorting_what_waits(store: Store, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def listen(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        asked.append(statement)
+
+    sa.event.listen(store._engine.sync_engine, "before_cursor_execute", listen)
+    await store.due(utc_now(), 10)
+    [query] = [one for one in asked if one.startswith("SELECT")]
+    with sqlite3.connect(tmp_path / "deliveries.db") as database:
+        plan = database.execute(f"EXPLAIN QUERY PLAN {query}", ["accepted", "2026-01-01", 10, 0]).fetchall()
+    assert [row[3] for row in plan] == ["SEARCH wfexec_deliveries USING INDEX wfexec_deliveries_due (outcome=?)"]
 
 
 async def test_a_cursor_is_kept(store: Store) -> None:
