@@ -86,7 +86,8 @@ def _run(argv: Sequence[str]) -> int:
         return int(command(arguments))
     for name, value in (_PREFECT_QUIET | ({} if arguments.command == "doctor" else _PREFECT_HEARTBEAT)).items():
         os.environ.setdefault(name, value)
-    return int(asyncio.run(command(arguments)))
+    with asyncio.Runner(loop_factory=getattr(module, "loop_factory", None)) as runner:
+        return int(runner.run(command(arguments)))
 
 
 def _reported(error: WfexecError, argv: Sequence[str]) -> int:

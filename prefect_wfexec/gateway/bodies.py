@@ -1,11 +1,15 @@
 """Reads what a request carries: counted as it comes, never more than is allowed, never for longer than is allowed."""
 
 import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
 from starlette.requests import ClientDisconnect, Request
 
 READ_SECONDS = 10.0
+MOST_BYTES = 128 * 1024 * 1024
+"""What all requests together may have sent of bodies that are not whole yet."""
 
 
 class BodyRefused(Exception):
@@ -22,16 +26,53 @@ class BodyRefused(Exception):
         self.reason = reason
 
 
-async def read_body(request: Request, largest: int, seconds: float = READ_SECONDS) -> bytes:
+class Room:
+    """Memory for what has come of bodies that are not whole yet: who proves nothing must not fill it.
+
+    Args:
+        most: How many bytes there are for all of them.
+    """
+
+    def __init__(self, most: int = MOST_BYTES) -> None:
+        self._left = most
+
+    @contextlib.contextmanager
+    def of_a_request(self) -> Iterator[Callable[[int], None]]:
+        """Takes bytes while a request is read, and gives them back.
+
+        Raises:
+            BodyRefused: there is no room left.
+        """
+        taken = 0
+
+        def take(size: int) -> None:
+            nonlocal taken
+            if size > self._left:
+                reason = "too many bodies are being read at once, try again"
+                raise BodyRefused(HTTPStatus.SERVICE_UNAVAILABLE, reason)
+            self._left -= size
+            taken += size
+
+        try:
+            yield take
+        finally:
+            self._left += taken
+
+
+ROOM = Room()
+
+
+async def read_body(request: Request, largest: int, seconds: float = READ_SECONDS, room: Room = ROOM) -> bytes:
     """The bytes of a request, as they came.
 
     Args:
         request: The request; nothing of it was read yet.
         largest: How many bytes are taken.
         seconds: How long they may take to arrive.
+        room: Shared with all requests that are read at the same time.
 
     Raises:
-        BodyRefused: they are too many, too slow, or compressed.
+        BodyRefused: they are too many, too slow, or compressed, or there is no room for them now.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"", "identity"}:
@@ -41,7 +82,8 @@ async def read_body(request: Request, largest: int, seconds: float = READ_SECOND
         raise _too_large(largest)
     try:
         async with asyncio.timeout(seconds):
-            return await _counted(request, largest)
+            with room.of_a_request() as take:
+                return await _counted(request, largest, take)
     except TimeoutError:
         reason = f"the body did not arrive within {seconds:g} seconds"
         raise BodyRefused(HTTPStatus.REQUEST_TIMEOUT, reason) from None
@@ -49,12 +91,13 @@ async def read_body(request: Request, largest: int, seconds: float = READ_SECOND
         raise BodyRefused(HTTPStatus.BAD_REQUEST, "the sender went away before the body was whole") from None
 
 
-async def _counted(request: Request, largest: int) -> bytes:
+async def _counted(request: Request, largest: int, take: Callable[[int], None]) -> bytes:
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
         if size > largest:
             raise _too_large(largest)
+        take(len(part))
         parts.append(part)
     return b"".join(parts)
 

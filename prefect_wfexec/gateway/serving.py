@@ -1,8 +1,11 @@
 """Runs the gateway under uvicorn."""
 
+import asyncio
+import contextlib
 import logging
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -17,6 +20,21 @@ if TYPE_CHECKING:
 
 MOST_CONNECTIONS = 1000
 DRAIN_SECONDS = 30
+
+
+class _Server(uvicorn.Server):
+    """Ends in order after a signal, and the process with 0: it was told to end, and nothing killed it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
 
 
 async def serve(client: "PrefectClient", host: str, port: int, tell: Callable[[str], None]) -> None:
@@ -45,7 +63,7 @@ async def serve(client: "PrefectClient", host: str, port: int, tell: Callable[[s
         timeout_graceful_shutdown=DRAIN_SECONDS,
         log_config=None,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     await server.serve()
     if not server.started:
         raise UsageError(f"the gateway could not start on {host}:{port}", hint="see what it said above")

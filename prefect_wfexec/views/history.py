@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
 PAGE = 200
+SOON = timedelta(minutes=1)
+"""A run that is due by then is in the list: clocks differ."""
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 _SPAN = re.compile(r"(\d+)([hdwm])")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1), "m": timedelta(minutes=1)}
 
@@ -154,8 +157,9 @@ async def _page(
     if wanted.status is not None:
         names = sorted(state_names_of(wanted.status))
         narrowed.state = FlowRunFilterState(name=FlowRunFilterStateName(any_=names))
-    if wanted.since or wanted.until:
-        narrowed.expected_start_time = FlowRunFilterExpectedStartTime(after_=wanted.since, before_=wanted.until)
+    # Prefect makes the runs of a schedule long before they are due.
+    latest = min(wanted.until or _END_OF_TIME, datetime.now(UTC) + SOON)
+    narrowed.expected_start_time = FlowRunFilterExpectedStartTime(after_=wanted.since, before_=latest)
     flows = FlowFilter(name=FlowFilterName(any_=[wanted.workflow])) if wanted.workflow else None
     members = await client.read_flow_runs(
         flow_filter=flows,

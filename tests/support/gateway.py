@@ -72,23 +72,24 @@ class Gateway:
         raise RuntimeError(f"the gateway did not start:\n{self.log.read_text()[-4000:]}")
 
     def stop(self) -> None:
-        """End it in order."""
-        self._signal(signal.SIGTERM)
+        """End it in order, which is no failure."""
+        assert self._signal(signal.SIGTERM) in {None, 0}
 
     def kill(self) -> None:
         """SIGKILL."""
         self._signal(signal.SIGKILL)
 
-    def _signal(self, number: int) -> None:
+    def _signal(self, number: int) -> int | None:
         process, self._process = self._process, None
         if process is None or process.poll() is not None:
-            return
+            return None
         os.kill(process.pid, number)
         try:
             process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        return process.returncode
 
     def access_lines(self) -> list[dict[str, Any]]:
         """What it has logged of requests."""

@@ -34,10 +34,11 @@ async def list_deliveries(
 
 @router.get("/deliveries/{id}", response_model=shapes.Delivery)
 async def get_delivery(request: Request, _person: Viewer, id: DeliveryId) -> dict[str, Any]:  # noqa: A002
-    """One delivery that proved itself."""
-    found = await receiver(request).store.find(id)
+    """One delivery, or one refused request."""
+    store = receiver(request).store
+    found = await store.find(id) or await store.find_refused(id)
     if found is None:
-        raise UsageError(f"there is no delivery '{id}' that proved itself", code="unknown-delivery")
+        raise UsageError(f"there is no delivery '{id}'", code="unknown-delivery")
     return found.as_json()
 
 

@@ -121,6 +121,13 @@ class Store:
             row = (await connection.execute(sa.select(*columns).where(deliveries.c.id == delivery_id))).first()
         return _delivery(row) if row is not None else None
 
+    async def find_refused(self, delivery_id: str) -> Delivery | None:
+        """The request with this id that proved nothing; what it carried is not kept."""
+        query = sa.select(*list(refusals.c)[1:-1]).where(refusals.c.id == delivery_id)
+        async with self._reading.connect() as connection:
+            row = (await connection.execute(query)).first()
+        return _delivery(row) if row is not None else None
+
     async def newest(
         self, limit: int, *, workflow: str | None = None, outcome: Outcome | None = None, before: datetime | None = None
     ) -> list[Delivery]:

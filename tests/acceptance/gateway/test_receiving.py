@@ -172,6 +172,8 @@ def test_deliveries_are_in_the_api_too(site: Site, serving: Gateway, workflow: s
         assert client.get("/deliveries", params={"workflow": workflow}).json() == [row]
         assert client.get(f"/deliveries/{row['id']}").json() == row
         assert client.get("/deliveries/dlv_000000000000000000000000").status_code == 404
+        forged = serving.hook(f"{workflow}-", "push", body, headers).json()["id"]
+        assert client.get(f"/deliveries/{forged}").json()["reason"] == "no deployed workflow has this trigger"
         again = client.post(f"/deliveries/{row['id']}/redeliver").json()
         assert (again["outcome"], again["redelivery_of"]) == ("started", row["id"])
         counted = client.get("/analytics", params={"days": 7, "workflow": workflow}).json()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from prefect_wfexec.gateway.bodies import BodyRefused, read_body
+from prefect_wfexec.gateway.bodies import BodyRefused, Room, read_body
 
 
 def request(parts: AsyncIterator[bytes], **headers: str) -> Request:
@@ -79,3 +79,21 @@ async def test_a_sender_that_goes_away_is_no_fault() -> None:
     with pytest.raises(BodyRefused) as refused:
         await read_body(request(sent(b"a", b"gone")), 10)
     assert refused.value.status == HTTPStatus.BAD_REQUEST
+
+
+async def test_bodies_that_do_not_end_share_so_much_room_and_give_it_back() -> None:
+    room, goes_on = Room(10), asyncio.Event()
+
+    async def hanging() -> AsyncIterator[bytes]:
+        yield b"12345678"
+        await goes_on.wait()
+
+    hangs = asyncio.create_task(read_body(request(hanging()), 100, room=room))
+    await asyncio.sleep(0)
+    with pytest.raises(BodyRefused) as refused:
+        await read_body(request(sent(b"123")), 100, room=room)
+    assert refused.value.status == HTTPStatus.SERVICE_UNAVAILABLE
+    assert await read_body(request(sent(b"12")), 100, room=room) == b"12"
+    goes_on.set()
+    assert await hangs == b"12345678"
+    assert await read_body(request(sent(b"1234567890")), 100, room=room) == b"1234567890"

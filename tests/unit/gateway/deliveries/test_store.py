@@ -119,6 +119,8 @@ async def test_refused_requests_are_listed_and_only_the_newest_kept(
     assert [one.reason for one in shown] == ["", "bad signature 4", "bad signature 3", "bad signature 2"]
     assert [one.outcome for one in await store.newest(10, outcome=Outcome.REFUSED)] == [Outcome.REFUSED] * 3
     assert await store.newest(10, workflow="other") == []
+    assert await store.find(shown[1].id) is None
+    assert await store.find_refused(shown[1].id) == shown[1]
 
 
 async def test_old_deliveries_are_forgotten_unless_they_still_wait(store: Store) -> None:
