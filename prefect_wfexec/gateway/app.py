@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 REFRESH_SECONDS = 15.0
+LONGEST_ACT_SECONDS = 120.0
+"""How long one of what is done now and then may take; Prefect's client would go on for many minutes."""
 FOLLOW_SECONDS = 5.0
 SERVICES_SECONDS = 2.0
 PRUNE_SECONDS = 3600.0
@@ -163,7 +165,10 @@ async def _read_again(client: "PrefectClient", catalog: Catalog, synced: "dict[U
 async def _every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:
     while True:
         try:
-            await act()
+            async with asyncio.timeout(LONGEST_ACT_SECONDS):
+                await act()
+        except TimeoutError:
+            logger.warning("prefect does not answer, and is asked again: no answer in %g seconds", LONGEST_ACT_SECONDS)
         except httpx.HTTPError as error:
             logger.warning("prefect does not answer, and is asked again: %s", error)
         except Exception:

@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 AT_ONCE = 4
 LOOK_SECONDS = 2.0
 LONGEST_DELAY_SECONDS = 60.0
+LONGEST_TRY_SECONDS = 60.0
+"""How long one try to start a run may take. Prefect's client tries each call again by itself, for many minutes when a
+server takes requests and answers none; what is started twice meanwhile is one run, by its idempotency key."""
 _TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
@@ -88,13 +91,16 @@ class Starter:
             The delivery with what came of it.
         """
         try:
-            outcome, reason, run = await self._judge(delivery)
+            async with asyncio.timeout(LONGEST_TRY_SECONDS):
+                outcome, reason, run = await self._judge(delivery)
         except httpx.HTTPStatusError as error:
             if _is_transient(error.response.status_code):
                 return await self._later(delivery, f"prefect answered {error.response.status_code}")
             outcome, reason, run = Outcome.REFUSED, f"prefect refused the run: {refusal_of(error)}", None
         except httpx.HTTPError as error:
             return await self._later(delivery, f"prefect does not answer: {_words(error)}")
+        except TimeoutError:
+            return await self._later(delivery, f"prefect did not answer within {LONGEST_TRY_SECONDS:g} seconds")
         except Unreachable as error:
             return await self._later(delivery, error.message)
         except WfexecError as error:
