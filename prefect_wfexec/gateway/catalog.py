@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -97,8 +98,8 @@ class Catalog:
             found = self._targets.get((workflow, trigger), ())
         return found
 
-    async def deployment(self, target: Target) -> "DeploymentResponse":
-        """The deployment of a trigger as it is now.
+    async def deployment(self, target: Target, since: datetime) -> "DeploymentResponse":
+        """The deployment of a trigger as it was at a moment or later.
 
         Raises:
             UsageError: it is gone.
@@ -107,7 +108,7 @@ class Catalog:
         from prefect.exceptions import ObjectNotFound
 
         try:
-            return await self._deployments.one(target.deployment_id)
+            return await self._deployments.one(target.deployment_id, since)
         except ObjectNotFound:
             raise UsageError(f"deployment '{target.deployment}' is gone") from None
 

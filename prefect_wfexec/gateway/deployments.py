@@ -5,16 +5,20 @@ answered.
 """
 
 import asyncio
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from prefect_wfexec.journal.facts import utc_now
 from prefect_wfexec.views.deployments import PAGE, is_workflow
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
 
+SHARED = timedelta(seconds=5)
+"""For how long what was read of one deployment answers for it."""
 _PASSING = frozenset({"last_polled", "status"})
 """What workers change all the time, and nobody here looks at."""
 
@@ -29,6 +33,7 @@ class Deployments:
     def __init__(self, client: "PrefectClient") -> None:
         self._client = client
         self._known: dict[str, tuple[dict[str, Any], DeploymentResponse]] = {}
+        self._read: dict[UUID, tuple[datetime, DeploymentResponse]] = {}
 
     async def workflows(self) -> "list[DeploymentResponse]":
         """Every deployment whose flow was compiled from a definition, as `workflow_deployments` reads them.
@@ -50,10 +55,15 @@ class Deployments:
                 await asyncio.sleep(0)
         names = {str(row["id"]) for row in rows}
         self._known = {name: known for name, known in self._known.items() if name in names}
+        self._read.clear()
         return found
 
-    async def one(self, deployment_id: UUID) -> "DeploymentResponse":
-        """A deployment as it is now.
+    async def one(self, deployment_id: UUID, since: datetime) -> "DeploymentResponse":
+        """A deployment as it was at a moment or later: what waits in a crowd shares what was read a moment ago.
+
+        Args:
+            deployment_id: Its id.
+            since: The moment.
 
         Raises:
             ObjectNotFound: it is gone.
@@ -62,9 +72,15 @@ class Deployments:
         from httpx import HTTPStatusError
         from prefect.exceptions import ObjectNotFound
 
+        began = utc_now()
+        read = self._read.get(deployment_id)
+        if read is not None and read[0] >= max(since, began - SHARED):
+            return read[1]
         try:
             path = {"id": deployment_id}
-            return self._object((await self._client.request("GET", "/deployments/{id}", path_params=path)).json())
+            found = self._object((await self._client.request("GET", "/deployments/{id}", path_params=path)).json())
+            self._read[deployment_id] = (began, found)
+            return found
         except HTTPStatusError as error:
             if error.response.status_code == HTTPStatus.NOT_FOUND:
                 raise ObjectNotFound(http_exc=error) from error

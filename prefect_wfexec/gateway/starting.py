@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 AT_ONCE = 4
 LOOK_SECONDS = 2.0
+GIVE_WAY_SECONDS = 1.0
 LONGEST_DELAY_SECONDS = 60.0
 LONGEST_TRY_SECONDS = 60.0
 """How long one try to start a run may take. Prefect's client tries each call again by itself, for many minutes when a
@@ -69,6 +70,7 @@ class Starter:
         """Start runs until cancelled."""
         slots = asyncio.Semaphore(AT_ONCE)
         while True:
+            await self._give_way()
             for delivery in await self._due():
                 await slots.acquire()
                 if self._is_closing:
@@ -117,7 +119,7 @@ class Starter:
         if not targets and not self._catalog.is_current:
             raise Unreachable("the deployments could not be read")
         target = one_of(targets, delivery)
-        deployment = await self._catalog.deployment(target)
+        deployment = await self._catalog.deployment(target, delivery.received)
         if deployment.paused:
             return Outcome.IGNORED, f"workflow '{delivery.workflow}' is paused", None
         workflow = deployed_workflow(deployment)
@@ -158,6 +160,12 @@ class Starter:
             self._under_way.pop(delivery.id, None)
             slots.release()
             self._news.set()
+
+    async def _give_way(self) -> None:
+        """Let those who wait for their acknowledgement go first: they hang up, and a run that starts later does not."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GIVE_WAY_SECONDS):
+                await self._store.written()
 
     async def _pause(self) -> None:
         with contextlib.suppress(TimeoutError):

@@ -45,6 +45,8 @@ class Store:
         self._engine = engine
         self._reading = engine.execution_options(**READS)
         self._waiting: asyncio.Queue[tuple[Delivery, asyncio.Future[Kept]]] = asyncio.Queue()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._insert = (sqlite if engine.dialect.name == "sqlite" else postgresql).insert
 
     @staticmethod
@@ -65,6 +67,10 @@ class Store:
                 with contextlib.suppress(asyncio.CancelledError):
                     await writer
 
+    async def written(self) -> None:
+        """Wait until no delivery waits to be kept."""
+        await self._idle.wait()
+
     async def add(self, delivery: Delivery) -> Kept:
         """Keep a delivery, or the fact that it came again.
 
@@ -73,6 +79,7 @@ class Store:
         """
         done: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
         self._waiting.put_nowait((delivery, done))
+        self._idle.clear()
         return await done
 
     async def add_unless_known(self, delivery: Delivery) -> bool:
@@ -173,6 +180,8 @@ class Store:
 
     async def _write_batches(self) -> None:
         while True:
+            if self._waiting.empty():
+                self._idle.set()
             batch = [await self._waiting.get()]
             while len(batch) < LARGEST_BATCH and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
@@ -204,7 +213,7 @@ class Store:
         await connection.execute(refusals.delete().where(refusals.c.number <= max(numbers) - MOST_REFUSALS))
 
     async def _write_proven(self, connection: AsyncConnection, batch: Sequence[Delivery]) -> list[Kept]:
-        insert = self._insert(deliveries).on_conflict_do_nothing().returning(deliveries.c.id)
+        insert = _once(self._engine.dialect.name).returning(deliveries.c.id)
         written = set((await connection.execute(insert, [_row(one) for one in batch])).scalars())
         again = [one for one in batch if one.id not in written]
         if not again:
@@ -215,6 +224,13 @@ class Store:
         rows = [_row(_duplicate(one, first[_key(one)])) for one in again]
         await connection.execute(deliveries.insert(), rows)
         return [Kept(one.id, None if one.id in written else first[_key(one)].id) for one in batch]
+
+
+def _once(dialect: str) -> sa.Insert:
+    """Inserts deliveries, but for those that are there. SQLAlchemy keeps no compiled form of an `ON CONFLICT`."""
+    if dialect == "sqlite":
+        return deliveries.insert().prefix_with("OR IGNORE")
+    return postgresql.insert(deliveries).on_conflict_do_nothing()
 
 
 def _duplicate(delivery: Delivery, first: Any) -> Delivery:

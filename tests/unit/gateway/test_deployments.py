@@ -1,5 +1,6 @@
 """Deployments that are read again and again, and what is done with them."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -8,7 +9,9 @@ import pytest
 from prefect.exceptions import ObjectNotFound
 
 from prefect_wfexec.gateway import app
+from prefect_wfexec.gateway import deployments as deployments_module
 from prefect_wfexec.gateway.deployments import Deployments
+from prefect_wfexec.journal.facts import utc_now
 
 SCHEDULE = {"schedule": {"cron": "0 2 * * *", "timezone": "UTC"}, "active": True, "slug": "wfexec-nightly"}
 SCHEMA = {"properties": {"wfexec": {"x-wfexec": {"definition": "a definition", "digest": "d1"}}}}
@@ -49,9 +52,9 @@ async def test_what_has_not_changed_is_not_made_again() -> None:
     [first] = await deployments.workflows()
     api.rows[0] = api.rows[0] | {"last_polled": "2026-01-01T00:00:00Z", "status": "READY"}
     assert (await deployments.workflows())[0] is first
-    assert await deployments.one(first.id) is first
+    assert await deployments.one(first.id, utc_now()) is first
     api.rows[0] = api.rows[0] | {"paused": True}
-    changed = await deployments.one(first.id)
+    changed = await deployments.one(first.id, utc_now())
     assert (first.paused, changed.paused) == (False, True)
     assert (await deployments.workflows())[0] is changed
 
@@ -62,10 +65,32 @@ async def test_every_page_is_read_and_others_are_passed_over() -> None:
     assert len(await Deployments(api).workflows()) == 400
 
 
+async def test_what_came_before_it_was_read_shares_it_and_what_came_after_does_not() -> None:
+    api: Any = Api()
+    deployments = Deployments(api)
+    [first] = await deployments.workflows()
+    before = utc_now()
+    assert not (await deployments.one(first.id, before)).paused
+    api.rows[0] = api.rows[0] | {"paused": True}
+    assert not (await deployments.one(first.id, before)).paused
+    assert (await deployments.one(first.id, utc_now())).paused
+
+
+async def test_what_was_read_some_time_ago_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deployments_module, "SHARED", timedelta(0))
+    api: Any = Api()
+    deployments = Deployments(api)
+    [first] = await deployments.workflows()
+    before = utc_now()
+    await deployments.one(first.id, before)
+    api.rows[0] = api.rows[0] | {"paused": True}
+    assert (await deployments.one(first.id, before)).paused
+
+
 async def test_one_that_is_gone() -> None:
     api: Any = Api()
     with pytest.raises(ObjectNotFound):
-        await Deployments(api).one(UUID(int=0))
+        await Deployments(api).one(UUID(int=0), utc_now())
 
 
 async def test_schedules_are_looked_at_where_something_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
