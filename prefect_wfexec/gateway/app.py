@@ -72,6 +72,7 @@ def create_app(client: "PrefectClient", database: sa.URL, address: str, tell: Ca
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.router.routes.append(hooks.route())
     for router in (health.router, hooks.router, pages.router, api.router, *approving.routers()):
         app.include_router(router)
     answer_errors(app)

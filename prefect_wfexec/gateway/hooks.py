@@ -10,6 +10,8 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import Response
+from starlette.routing import Route
 
 from prefect_wfexec.errors import WfexecError
 from prefect_wfexec.gateway.bodies import BodyRefused, read_body
@@ -25,6 +27,7 @@ from prefect_wfexec.triggers.signatures import Unverified, verify
 logger = logging.getLogger(__name__)
 router = APIRouter(tags=["webhooks"])
 
+PATH = "/hooks/{workflow}/{trigger}"
 LARGE_BYTES = 64 * 1024
 LONGEST_HEADER = 300
 LONGEST_TEXT = 500
@@ -60,7 +63,7 @@ class _Refused(Exception):
 
 
 @router.post(
-    "/hooks/{workflow}/{trigger}",
+    PATH,
     status_code=HTTPStatus.ACCEPTED,
     summary="Deliver an event to a trigger of a workflow",
     responses={status: {"description": HTTPStatus(status).phrase} for status in (400, 401, 404, 408, 413, 415, 503)},
@@ -89,6 +92,19 @@ async def receive(workflow: str, trigger: str, request: Request) -> JSONResponse
         return await _refuse(shared, attempt, _Refused(refusal.status, str(refusal), str(refusal)))
     except _Refused as refusal:
         return await _refuse(shared, attempt, refusal)
+
+
+def route() -> Route:
+    """The same, to be asked before the router.
+
+    What FastAPI does for each request, of which nothing is needed here, costs a fifth of an acknowledgement; the router
+    has the route in the OpenAPI document.
+    """
+
+    async def endpoint(request: Request) -> Response:
+        return await receive(request.path_params["workflow"], request.path_params["trigger"], request)
+
+    return Route(PATH, endpoint, methods=["POST"])
 
 
 async def _targets(catalog: Catalog, workflow: str, trigger: str) -> tuple[Target, ...]:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 AT_ONCE = 4
 LOOK_SECONDS = 2.0
-GIVE_WAY_SECONDS = 1.0
+GIVE_WAY_SECONDS = 2.0
 LONGEST_DELAY_SECONDS = 60.0
 LONGEST_TRY_SECONDS = 60.0
 """How long one try to start a run may take. Prefect's client tries each call again by itself, for many minutes when a
