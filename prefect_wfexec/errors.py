@@ -45,7 +45,7 @@ In brackets: the module where one stands that does not stand here.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 
 class WfexecError(Exception):
@@ -103,6 +103,32 @@ class StepError(WfexecError):
     code = "step"
 
 
+class ReportFile(Protocol):
+    """A file that is kept with the run; see `steps.base.Report`."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def data(self) -> bytes: ...
+
+
+class Page(Protocol):
+    """A page for Prefect's UI; see `steps.base.Artifact`."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def markdown(self) -> str: ...
+
+    @property
+    def description(self) -> str: ...
+
+
 class StepFailed(StepError):
     """The step did not do its work.
 
@@ -114,6 +140,8 @@ class StepFailed(StepError):
         tail: The last lines of output, masked.
         retryable: Whether `retry` may run the step again; False when a second run could do harm.
         outputs: What the step had produced when it failed.
+        reports: Files that are kept with the run all the same.
+        artifacts: Pages for Prefect's UI.
     """
 
     code = "step-failed"
@@ -128,6 +156,8 @@ class StepFailed(StepError):
         hint: str | None = None,
         retryable: bool = True,
         outputs: dict[str, object] | None = None,
+        reports: Sequence[ReportFile] = (),
+        artifacts: Sequence[Page] = (),
     ) -> None:
         super().__init__(message, hint=hint)
         self.type = type
@@ -135,6 +165,8 @@ class StepFailed(StepError):
         self.tail = tail
         self.retryable = retryable
         self.outputs = outputs or {}
+        self.reports = tuple(reports)
+        self.artifacts = tuple(artifacts)
 
 
 class StepStopped(StepFailed):

@@ -168,6 +168,7 @@ class AtWork:
             "error": finish.fault,
             "outputs": finish.outputs.shown,
             "outputs_ref": finish.outputs.ref,
+            "reports": list(finish.reports),
             "log": list(finish.log),
             "retry_at": retry_at.isoformat() if retry_at else None,
             "asks": retry_at is None and state.cancel is None and _asks(ended),

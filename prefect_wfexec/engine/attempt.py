@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -15,11 +15,12 @@ from prefect_wfexec.definition.withs import validate_with
 from prefect_wfexec.engine.commands import Commands
 from prefect_wfexec.engine.outcome import BLOB_GONE, OUTCOME_UNKNOWN
 from prefect_wfexec.engine.outputs import StoredOutputs, store_outputs
+from prefect_wfexec.engine.reports import store_reports
 from prefect_wfexec.engine.scratch import Scratch
 from prefect_wfexec.engine.secret_values import strings_in
 from prefect_wfexec.engine.steplog import AttemptLog
 from prefect_wfexec.engine.stopped import how_it_stopped, in_words, shortened
-from prefect_wfexec.errors import EngineError, StepFailed, StepSkipped, StepStopped, WfexecError
+from prefect_wfexec.errors import EngineError, Page, StepFailed, StepSkipped, StepStopped, WfexecError
 from prefect_wfexec.journal.facts import utc_now
 from prefect_wfexec.runtime.command import CommandResult
 from prefect_wfexec.runtime.environment import protected_environment, step_environment
@@ -70,6 +71,7 @@ class Finish:
     values: Mapping[str, JSON] = field(default_factory=dict)
     log: tuple[JSON, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
+    reports: tuple[JSON, ...] = ()
     retryable: bool = False
 
 
@@ -225,10 +227,20 @@ class Attempt:
             summary=self._mask(result.summary),
             outputs=stored,
             values=result.outputs,
-            artifacts=tuple(
-                Artifact(page.key, self._mask(page.markdown), self._mask(page.description)) for page in result.artifacts
-            ),
+            artifacts=self._pages(result.artifacts),
+            reports=await store_reports(result.reports, masker, self._services.blobs),
         )
+
+    def _pages(self, pages: Iterable[Page]) -> tuple[Artifact, ...]:
+        return tuple(Artifact(page.key, self._mask(page.markdown), self._mask(page.description)) for page in pages)
+
+    async def _reports(self, failed: StepFailed, log: AttemptLog) -> tuple[JSON, ...]:
+        """What a step that failed leaves; that it can't be kept must not hide why the step failed."""
+        try:
+            return await store_reports(failed.reports, self._services.masker, self._services.blobs)
+        except EngineError as error:
+            log.system(f"its reports are lost: {self._mask(error.message)}")
+            return ()
 
     async def _failed(self, failed: StepFailed, log: AttemptLog) -> Finish:
         stopped = failed if isinstance(failed, StepStopped) else None
@@ -239,7 +251,13 @@ class Attempt:
         stored = await store_outputs(failed.outputs, (), self._services.masker, self._services.blobs)
         finish = self._fault(failed.type, _two_lines(failed), failed.exit_code, failed.tail or log.tail())
         return Finish(
-            finish.status, fault=finish.fault, outputs=stored, values=failed.outputs, retryable=failed.retryable
+            finish.status,
+            fault=finish.fault,
+            outputs=stored,
+            values=failed.outputs,
+            artifacts=self._pages(failed.artifacts),
+            reports=await self._reports(failed, log),
+            retryable=failed.retryable,
         )
 
     async def _stopped(self, log: AttemptLog, stopped: StepStopped | None = None) -> Finish:

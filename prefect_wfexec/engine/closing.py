@@ -1,6 +1,7 @@
 """The end of a run: its outputs, and the fact that closes it."""
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefect_wfexec.definition.expressions import ExpressionError, render
@@ -48,3 +49,10 @@ def outputs_page(outputs: dict[str, Any]) -> Artifact:
     """The outputs as a page for Prefect's UI."""
     text = json.dumps(outputs, indent=2, ensure_ascii=False).replace("```", "` ` `")
     return Artifact("outputs", f"```json\n{text}\n```\n", "What the run gave")
+
+
+def reports_page(run: str, reports: Sequence[tuple[str, Mapping[str, JSON]]]) -> Artifact:
+    """The reports of the run as a page for Prefect's UI, and how to get them."""
+    rows = [f"| {step} | {one['name']} | {one['kind']} | {one['size']} |" for step, one in reports]
+    table = "\n".join(["| Step | Report | Kind | Bytes |", "|---|---|---|---|", *rows])
+    return Artifact("reports", f"{table}\n\n`wfexec reports {run} --download DIR` writes them.\n", "What scans found")

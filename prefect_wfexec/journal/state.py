@@ -68,6 +68,8 @@ class StepState:
     fault: StepFault | None = None
     outputs: Mapping[str, JSON] = field(default_factory=dict)
     outputs_ref: JSON = None
+    reports: tuple[Mapping[str, JSON], ...] = ()
+    """The files that its latest attempt left to be kept: name, kind, size, and the blob that holds each."""
     claims: frozenset[str] = frozenset()
     attempts: tuple[Attempt, ...] = ()
     attempts_before: int = 0

@@ -18,6 +18,7 @@ from prefect_wfexec.journal.facts import Actor, Fact, Kind, utc_now
 from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.operations.cancel import carry_out, dispatch
 from prefect_wfexec.operations.locks import release_orphaned_locks
+from prefect_wfexec.operations.reconcile.reports import remove_old_reports
 from prefect_wfexec.operations.reconcile.waiting import due
 from prefect_wfexec.operations.schedules import sync_all_schedules
 from prefect_wfexec.status import RunStatus
@@ -66,7 +67,8 @@ async def reconcile(client: "PrefectClient", watch: Watch) -> tuple[list[Act], l
         Act(f"deployment {one.deployment}", f"schedule '{one.schedule}' {one.act}", "its definition says so")
         for one in await sync_all_schedules(client)
     ]
-    passed_over: list[PassedOver] = []
+    removed, passed_over = await remove_old_reports(client, utc_now(), RECONCILER)
+    acts += [Act(one.run, f"removed {one.count} reports", one.reason) for one in removed]
     for flow_run in await unsettled_runs(client):
         journal = await live_journal(client, flow_run)
         if isinstance(journal, PassedOver):
