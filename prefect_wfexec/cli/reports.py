@@ -44,7 +44,7 @@ async def reports(arguments: argparse.Namespace) -> int:
 
 def file_name(step: str, name: str) -> str:
     """The file that a report is written into, in whatever folder: never a path, never hidden, no option."""
-    return _ODD.sub("-", f"{step}-{name}").strip("-.")
+    return re.sub("-{2,}", "-", _ODD.sub("-", f"{step}-{name}")).strip("-.")
 
 
 async def _download(client: "PrefectClient", journal: "Journal", rows: list[dict[str, Any]], folder: Path) -> None:

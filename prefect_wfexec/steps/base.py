@@ -216,6 +216,9 @@ class StepType(ABC):
 
     spec: ClassVar[StepSpec]
 
+    tools: ClassVar[tuple[str, ...]] = ()
+    """The programs it runs, as they are called on PATH."""
+
     Inputs: ClassVar[type[WithModel]]
     Outputs: ClassVar[type[OutputsModel]] = NoOutputs
 
