@@ -168,6 +168,8 @@ class AtWork:
             "error": finish.fault,
             "outputs": finish.outputs.shown,
             "outputs_ref": finish.outputs.ref,
+            "local": [list(place) for place in finish.local],
+            "artifacts": finish.artifacts_kept,
             "reports": list(finish.reports),
             "log": list(finish.log),
             "retry_at": retry_at.isoformat() if retry_at else None,

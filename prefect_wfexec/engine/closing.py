@@ -12,6 +12,7 @@ from prefect_wfexec.engine.opening import Entered
 from prefect_wfexec.engine.outcome import outcome
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.outputs import store_outputs
+from prefect_wfexec.engine.portable import portable
 from prefect_wfexec.journal.facts import Fact, Kind
 from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.steps.base import Artifact
@@ -25,6 +26,7 @@ async def stored_run_outputs(run: Entered, lent: Lending) -> tuple[dict[str, JSO
             values[name] = render(template, run.scopes.scope(lent.journal.state, template))
         except ExpressionError:
             values[name] = None
+    values, _ = portable(values, lent.workspace.root)
     stored = await store_outputs(values, (), lent.masker, lent.blobs)
     return stored.shown, stored.ref
 

@@ -43,11 +43,13 @@ from prefect_wfexec.engine.painter import Painter
 from prefect_wfexec.engine.reports import reports_of
 from prefect_wfexec.engine.retrying import PREFECT_USER, Retry, reset, wanted_retry
 from prefect_wfexec.engine.session import Session
+from prefect_wfexec.engine.tidying import put_away
 from prefect_wfexec.journal.facts import Fact, Kind, utc_now
 from prefect_wfexec.journal.fold import fold_facts
 from prefect_wfexec.journal.journal import Decide
 from prefect_wfexec.journal.keys import Keys, foreign_journal
 from prefect_wfexec.journal.state import ExecutionState
+from prefect_wfexec.status import RunStatus
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -100,7 +102,8 @@ class Engine:
         self._context = context
         self._session = session
         self._wake = asyncio.Event()
-        self._lent = Lending(self.id, client, flow_run, workflow.name, keys, home)
+        owner = parent.flow_run.id if parent is not None else None
+        self._lent = Lending(self.id, client, flow_run, workflow.name, keys, home, owner)
         self._journal = self._lent.journal
         self._codes = CodeBook(keys.codes, str(flow_run.id))
         self._work = AtWork(self.id, flow_run.id, self._lent, self._wake.set, session.on_log)
@@ -232,8 +235,11 @@ class Engine:
         await self._painter.finish()
         await self._lent.supervisor.close()
         await self._lent.wire.close()
-        if self._journal.state.closed is not None:
+        closed = self._journal.state.closed
+        if closed is not None:
             self._lent.commands.forget_all()
+        if closed is not None and self._parent is None:
+            await asyncio.to_thread(put_away, self._lent.workspace, is_done=closed.status is RunStatus.SUCCEEDED)
 
     # -- the loop ------------------------------------------------------------------------------------------------
 
