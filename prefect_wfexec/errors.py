@@ -31,6 +31,7 @@
     ├── NoSecrets                     a trigger's block that is not there, or can't prove anything (triggers.secrets)
     ├── NoInputs                      a trigger whose inputs fit no run (triggers.inputs)
     ├── MissingBlock                  a block document that nobody saved (runtime.saved_blocks)
+    ├── NotFound                      a file that is wanted and can't be had (runtime.finding)
     ├── NotSent                       a message about a gate that could not be sent (engine.notices.senders)
     ├── NoLink                        a link or button about a gate that opens nothing (engine.approvals.links)
     ├── NotServed                     a request that fits no route, or that none could read (gateway.answers)
