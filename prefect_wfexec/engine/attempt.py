@@ -1,6 +1,7 @@
 """One attempt of one step: its `with` rendered, its work done under a deadline, its result ready for the journal."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -265,7 +266,9 @@ class Attempt:
         services = self._services
         if places or self._artifacts or self._kind.restore is not StepType.restore:
             beside = folder_beside(self._artifacts, services.folder)
-            services.workspace.note_here(self._step.id, self._number, beside)
+            # Without the note they are made again for a later step, which does no harm.
+            with contextlib.suppress(OSError, EngineError):
+                services.workspace.note_here(self._step.id, self._number, beside)
 
     def _pages(self, pages: Iterable[Page]) -> tuple[Artifact, ...]:
         return tuple(Artifact(page.key, self._mask(page.markdown), self._mask(page.description)) for page in pages)

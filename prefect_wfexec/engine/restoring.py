@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from prefect_wfexec.definition.expressions import references
@@ -63,9 +64,7 @@ class Restorer:
             EngineError: what was kept of them is gone.
         """
         state = self._state()
-        needed = [
-            state.step(step_id) for step_id in self._above(step.id) if leaves_files(state.step(step_id), self._outline)
-        ]
+        needed = self._needed(step.id, state)
         if not needed:
             return
         async with self._one_at_a_time:
@@ -75,12 +74,24 @@ class Restorer:
                     await self._bring(one, step, make_context)
                     self._workspace.note_here(one.id, one.attempt, beside)
 
-    def _above(self, step_id: str) -> list[str]:
-        if step_id not in self._outline.steps:
+    def _needed(self, step_id: str, state: ExecutionState) -> list[StepState]:
+        """What stands above a step and has left files, each behind what it needs itself."""
+        left = [one.id for one in state.steps.values() if self._leaves_files(one)]
+        if not left or step_id not in self._outline.steps:
             return []
-        above = set(self._outline.ancestors_among(step_id, self._outline.steps))
-        above |= {step_id} if self._includes_self else set()
-        return [one for one in self._outline.order if one in above]
+        above = set(self._outline.ancestors_among(step_id, left))
+        above |= {step_id} & set(left) if self._includes_self else set()
+        return [state.step(one) for one in self._outline.order if one in above] if above else []
+
+    def _leaves_files(self, one: StepState) -> bool:
+        has_files = bool(one.artifacts or one.local) or one.id in self._restorable
+        return has_files and one.status is StepStatus.SUCCESS
+
+    @cached_property
+    def _restorable(self) -> frozenset[str]:
+        """The steps that can make their files again by themselves."""
+        steps = self._outline.workflow.steps
+        return frozenset(step.id for step in steps if find_step_type(step.uses).restore is not StepType.restore)
 
     async def _bring(self, one: StepState, waiting: Step, make_context: MakeContext) -> None:
         step, state = self._outline.steps[one.id], self._state()
@@ -108,14 +119,6 @@ class Restorer:
                     type="not_restored",
                     hint=f"list under `artifacts` of step '{one.id}' what later steps need",
                 )
-
-
-def leaves_files(one: StepState, outline: Outline) -> bool:
-    """Whether a step has left files that a later one may need."""
-    if one.status is not StepStatus.SUCCESS or one.id not in outline.steps:
-        return False
-    kind = find_step_type(outline.steps[one.id].uses)
-    return bool(one.artifacts or one.local) or kind.restore is not StepType.restore
 
 
 def folder_beside(artifacts: Mapping[str, JSON] | None, folder: Path) -> Path | None:
