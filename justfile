@@ -66,4 +66,4 @@ screenshots:
 # resolve the dependencies anew: uv.lock, and requirements-dev.txt from it
 lock *arguments:
     uv lock {{ arguments }}
-    uv export --frozen --quiet --extra server --extra terraform --no-hashes --no-emit-project --no-annotate --output-file requirements-dev.txt
+    uv export --frozen --quiet --extra server --extra terraform --extra scan --no-hashes --no-emit-project --no-annotate --output-file requirements-dev.txt

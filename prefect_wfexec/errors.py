@@ -31,6 +31,7 @@
     ├── NoSecrets                     a trigger's block that is not there, or can't prove anything (triggers.secrets)
     ├── NoInputs                      a trigger whose inputs fit no run (triggers.inputs)
     ├── MissingBlock                  a block document that nobody saved (runtime.saved_blocks)
+    ├── NotFound                      a file that is wanted and can't be had (runtime.finding)
     ├── NotSent                       a message about a gate that could not be sent (engine.notices.senders)
     ├── NoLink                        a link or button about a gate that opens nothing (engine.approvals.links)
     ├── NotServed                     a request that fits no route, or that none could read (gateway.answers)
@@ -45,7 +46,7 @@ In brackets: the module where one stands that does not stand here.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 
 class WfexecError(Exception):
@@ -103,6 +104,32 @@ class StepError(WfexecError):
     code = "step"
 
 
+class ReportFile(Protocol):
+    """A file that is kept with the run; see `steps.base.Report`."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def data(self) -> bytes: ...
+
+
+class Page(Protocol):
+    """A page for Prefect's UI; see `steps.base.Artifact`."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def markdown(self) -> str: ...
+
+    @property
+    def description(self) -> str: ...
+
+
 class StepFailed(StepError):
     """The step did not do its work.
 
@@ -114,6 +141,8 @@ class StepFailed(StepError):
         tail: The last lines of output, masked.
         retryable: Whether `retry` may run the step again; False when a second run could do harm.
         outputs: What the step had produced when it failed.
+        reports: Files that are kept with the run all the same.
+        artifacts: Pages for Prefect's UI.
     """
 
     code = "step-failed"
@@ -128,6 +157,8 @@ class StepFailed(StepError):
         hint: str | None = None,
         retryable: bool = True,
         outputs: dict[str, object] | None = None,
+        reports: Sequence[ReportFile] = (),
+        artifacts: Sequence[Page] = (),
     ) -> None:
         super().__init__(message, hint=hint)
         self.type = type
@@ -135,6 +166,8 @@ class StepFailed(StepError):
         self.tail = tail
         self.retryable = retryable
         self.outputs = outputs or {}
+        self.reports = tuple(reports)
+        self.artifacts = tuple(artifacts)
 
 
 class StepStopped(StepFailed):

@@ -78,6 +78,18 @@ PROXY_ROLES = Setting(
     "viewer",
 )
 
+KEEP_REPORTS = Setting(
+    "KEEP_REPORTS", "how long the reports of a run are kept after its end; `wfexec reconcile` removes them", "90d"
+)
+WORKSPACES = Setting(
+    "WORKSPACES",
+    "folder for the files of runs on this machine; the folder wfexec/workspaces in Prefect's home when unset",
+)
+KEEP_WORKSPACES = Setting(
+    "KEEP_WORKSPACES", "how long a run that did not succeed leaves its files on this machine, for a retry", "24h"
+)
+LARGEST_ARTIFACTS = Setting("LARGEST_ARTIFACTS", "how much the artifacts of one step may be together", "100MiB")
+
 ALL = (
     SECRET_KEY,
     USER,
@@ -95,4 +107,8 @@ ALL = (
     PROXY_HEADER,
     PROXY_NETWORKS,
     PROXY_ROLES,
+    KEEP_REPORTS,
+    WORKSPACES,
+    KEEP_WORKSPACES,
+    LARGEST_ARTIFACTS,
 )

@@ -25,6 +25,7 @@ from prefect_wfexec.runtime.command import Command, CommandNotStarted, CommandRe
 from prefect_wfexec.runtime.environment import step_environment
 from prefect_wfexec.runtime.masking import Masker
 from prefect_wfexec.runtime.supervisor import Supervisor
+from prefect_wfexec.runtime.workspace import NO_WORKSPACE, Workspace
 from prefect_wfexec.steps.base import OnChunk, OnEnd, RunInfo, StepContext, StepResult
 from prefect_wfexec.steps.registry import find_step_type
 
@@ -186,11 +187,17 @@ async def run_step(context: StepContext, *, seen: Callable[[Path], None] | None 
         StepFailed: as the step says, and `type="timeout"` after the context's `timeout_seconds`.
         StepSkipped: as the step says.
     """
-    with tempfile.TemporaryDirectory(prefix="wfexec-step-") as scratch:
+    with (
+        tempfile.TemporaryDirectory(prefix="wfexec-step-") as scratch,
+        tempfile.TemporaryDirectory(prefix="wfexec-files-") as files_folder,
+    ):
         step = find_step_type(context.step.uses)()
         try:
             async with asyncio.timeout(context.timeout_seconds) as deadline:
-                return await step.run(replace(context, scratch_folder=lambda: Path(scratch)))
+                files = (
+                    context.workspace if context.workspace != NO_WORKSPACE else Workspace(Path(files_folder) / "files")
+                )
+                return await step.run(replace(context, scratch_folder=lambda: Path(scratch), workspace=files))
         except TimeoutError:
             if not deadline.expired():
                 raise

@@ -5,6 +5,7 @@ from prefect_wfexec.blocks.cleanup import CleanupPolicy
 from prefect_wfexec.blocks.environment import TargetEnvironment
 from prefect_wfexec.blocks.mail import Mailer
 from prefect_wfexec.blocks.slack import SlackBot
+from prefect_wfexec.blocks.sonarqube import SonarQube
 from prefect_wfexec.blocks.triggers import GitHubTrigger, GitLabTrigger, IncidentTrigger, WebhookTrigger
 from prefect_wfexec.runtime.saved_blocks import MissingBlock
 
@@ -17,6 +18,7 @@ __all__ = [
     "Mailer",
     "MissingBlock",
     "SlackBot",
+    "SonarQube",
     "TargetEnvironment",
     "WebhookTrigger",
 ]

@@ -85,6 +85,8 @@ def _looking(commands: "argparse._SubParsersAction[Parser]") -> None:
     logs.add_argument("--follow", action="store_true", help="until the run ends")
     logs.add_argument("--download", metavar="FILE", help="write the log into a file")
     _run_command(commands, "outputs", "print a run's outputs")
+    reports = _run_command(commands, "reports", "list what a run's scans and checks have reported")
+    reports.add_argument("--download", metavar="DIR", help="write each report into this folder")
     _run_command(commands, "audit", "print a run's journal and check it")
     approvals = commands.add_parser("approvals", help="list what waits for a decision")
     _json(approvals)

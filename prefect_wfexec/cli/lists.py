@@ -40,7 +40,7 @@ async def history(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json(rows)
         return DONE
-    titles = ("Run ID", "Workflow", "Status", "Triggered By", "User", "Started", "Duration")
+    titles = ("Run ID", "Workflow", "Status", "Triggered By", "User", "Started", "Duration", "Report")
     table(
         titles,
         [
@@ -52,6 +52,7 @@ async def history(arguments: argparse.Namespace) -> int:
                 row["user"] or "-",
                 moment(row["started"] or row["triggered_at"]),
                 duration_text(row["duration_seconds"]) or "-",
+                row["reports"] or "-",
             )
             for row in rows
         ],

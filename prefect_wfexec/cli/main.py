@@ -22,6 +22,7 @@ _MODULES = {
     "show": "show",
     "logs": "logs",
     "outputs": "show",
+    "reports": "reports",
     "history": "lists",
     "approvals": "lists",
     "audit": "lists",

@@ -2,6 +2,7 @@
 
 import re
 
+from prefect_wfexec.definition.check_artifacts import check_artifacts
 from prefect_wfexec.definition.check_expressions import EVERYWHERE, Where, check_condition, check_value, references_in
 from prefect_wfexec.definition.check_inputs import CEL_WORDS
 from prefect_wfexec.definition.check_matrix import check_matrix
@@ -25,7 +26,19 @@ _ID = re.compile(ID_PATTERN, re.ASCII)
 _WITH_ROOTS = EVERYWHERE | {"steps", "env", "matrix", "secrets"}
 _ENV_ROOTS = EVERYWHERE | {"steps", "matrix", "secrets"}
 _IF_ROOTS = EVERYWHERE | {"steps", "matrix"}
-_LITERAL_KEYS = ("id", "name", "uses", "needs", "when", "timeout", "retry", "on_failure", "outputs", "environments")
+_LITERAL_KEYS = (
+    "id",
+    "name",
+    "uses",
+    "needs",
+    "when",
+    "timeout",
+    "retry",
+    "on_failure",
+    "outputs",
+    "environments",
+    "artifacts",
+)
 
 
 def check_id(draft: Draft, step: StepDraft) -> None:
@@ -93,6 +106,8 @@ def check_options(draft: Draft, step: StepDraft) -> None:
         )
     if "matrix" in step.keys:
         check_matrix(draft, step)
+    if "artifacts" in step.keys:
+        check_artifacts(draft, step)
     if "environments" in step.keys and not raw.environments:
         report.error(
             "bad-value", "'environments' is empty", (*step.path, "environments"), "name them, or remove the key"

@@ -258,6 +258,7 @@ def _step(draft: Draft, step: StepDraft) -> Step:
         on_failure=raw.on_failure if "on_failure" in keys else defaults.on_failure,
         cleanup=_cleanup(raw.cleanup) if "cleanup" in keys else None,
         outputs=raw.outputs if "outputs" in keys else None,
+        artifacts=tuple(raw.artifacts),
         matrix=raw.matrix if "matrix" in keys else None,
         environments=tuple(raw.environments),
         phase=step.phase,

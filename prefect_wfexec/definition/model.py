@@ -83,6 +83,8 @@ class Step:
     on_failure: OnFailure = "fail"
     cleanup: Cleanup | None = None
     outputs: Mapping[str, JSON] | None = None
+    artifacts: tuple[str, ...] = ()
+    """Patterns of the files that are kept when it succeeds, for later steps on any machine."""
     matrix: Mapping[str, JSON] | None = None
     environments: tuple[str, ...] = ()
     phase: str | None = None

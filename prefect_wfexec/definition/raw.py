@@ -124,6 +124,12 @@ class RawStep(Raw):
     on_failure: OnFailureWord = Field("fail", description="What its failure means for the run.")
     cleanup: RawCleanup = Field(default_factory=RawCleanup, description="What undoes it.")
     outputs: dict[str, JsonValue] = Field(default_factory=dict, description="Its outputs when it is skipped by hand.")
+    artifacts: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
+        default_factory=list,
+        max_length=50,
+        description="Files, as paths or patterns, that are kept when it succeeds and are there for later steps on any "
+        "machine; they start where the step runs, or with $WFEXEC_WORKSPACE/ in the run's folder.",
+    )
     matrix: dict[Annotated[str, Field(pattern=ID_PATTERN)], list[JsonValue] | Text] = Field(
         default_factory=dict, description="Run the step once for each combination of these values."
     )

@@ -8,6 +8,7 @@ from prefect_wfexec.engine.approvals.gate_opener import GateOpener
 from prefect_wfexec.engine.at_work import AtWork
 from prefect_wfexec.engine.opening import Entered
 from prefect_wfexec.engine.painter import Painter
+from prefect_wfexec.engine.reports import reports_of
 from prefect_wfexec.engine.task_runs import write_task_run
 from prefect_wfexec.journal.facts import Fact, Kind
 from prefect_wfexec.journal.journal import Journal
@@ -76,6 +77,8 @@ class Acting:
         finish = self._work.settle(step.id)
         for page in finish.artifacts if finish is not None else ():
             self._painter.page(page)
+        if fact.data.get("reports"):
+            self._painter.count_reports(len(reports_of(self._journal.state)))
         if fact.data.get("asks"):
             self._gates.ask(step)
         if is_shown_by_us or _is_gate(step):

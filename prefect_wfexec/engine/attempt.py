@@ -1,8 +1,9 @@
 """One attempt of one step: its `with` rendered, its work done under a deadline, its result ready for the journal."""
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -12,21 +13,27 @@ from typing import Any, Literal, Protocol
 from prefect_wfexec.definition.expressions import ExpressionError, references, render
 from prefect_wfexec.definition.model import JSON, Step
 from prefect_wfexec.definition.withs import validate_with
+from prefect_wfexec.engine.artifacts import save_artifacts
 from prefect_wfexec.engine.commands import Commands
 from prefect_wfexec.engine.outcome import BLOB_GONE, OUTCOME_UNKNOWN
 from prefect_wfexec.engine.outputs import StoredOutputs, store_outputs
+from prefect_wfexec.engine.portable import Place, portable
+from prefect_wfexec.engine.reports import store_reports
+from prefect_wfexec.engine.restoring import MakeContext, folder_beside
 from prefect_wfexec.engine.scratch import Scratch
 from prefect_wfexec.engine.secret_values import strings_in
 from prefect_wfexec.engine.steplog import AttemptLog
 from prefect_wfexec.engine.stopped import how_it_stopped, in_words, shortened
-from prefect_wfexec.errors import EngineError, StepFailed, StepSkipped, StepStopped, WfexecError
+from prefect_wfexec.errors import EngineError, Page, StepFailed, StepSkipped, StepStopped, WfexecError
 from prefect_wfexec.journal.facts import utc_now
 from prefect_wfexec.runtime.command import CommandResult
 from prefect_wfexec.runtime.environment import protected_environment, step_environment
 from prefect_wfexec.runtime.masking import Masker
+from prefect_wfexec.runtime.workspace import Workspace
 from prefect_wfexec.settings import PASS_ENV
 from prefect_wfexec.status import StepStatus
 from prefect_wfexec.steps.base import Artifact, BlobStore, RunInfo, StepContext, StepResult, StepType
+from prefect_wfexec.steps.registry import find_step_type
 
 StopReason = Literal["cancelled", "timeout", "leaving"]
 LEFT = "the process that ran it was told to stop"
@@ -44,6 +51,7 @@ class Services(Protocol):
     folder: Path
     commands: Commands
     digest_key: bytes
+    workspace: Workspace
 
     @property
     def blobs(self) -> BlobStore: ...
@@ -56,6 +64,8 @@ class Services(Protocol):
     async def claim(self, step_id: str, claim: str) -> None: ...
 
     async def check_lock(self) -> None: ...
+
+    async def restore(self, step: Step, make_context: MakeContext) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,9 @@ class Finish:
     values: Mapping[str, JSON] = field(default_factory=dict)
     log: tuple[JSON, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
+    local: tuple[Place, ...] = ()
+    artifacts_kept: Mapping[str, JSON] | None = None
+    reports: tuple[JSON, ...] = ()
     retryable: bool = False
 
 
@@ -110,6 +123,7 @@ class Attempt:
         self._log: AttemptLog | None = None
         self._last_command: CommandResult | None = None
         self._tail_at_stop: str | None = None
+        self._artifacts: dict[str, JSON] | None = None
 
     def stop(self, reason: StopReason) -> None:
         """Ask the work to stop; once only, a second call changes nothing, nor does one after the work has ended."""
@@ -176,16 +190,31 @@ class Attempt:
                 timer.cancel()
 
     async def _do(self, scratch: Scratch, log: AttemptLog) -> StepResult:
-        with_, env = await self._rendered()
-        inputs = validate_with(self._kind.spec, with_)
+        async def make_context(step: Step, number: int, scope: Mapping[str, JSON]) -> StepContext:
+            return await self._context(step, number, scope, scratch, log)
+
+        context = await make_context(self._step, self._number, self._scope)
+        if self._kind.uses_files:
+            await self._services.restore(self._step, make_context)
+        result = await self._kind().run(context)
+        self._artifacts = await save_artifacts(context, self._kind)
+        return result
+
+    async def _context(
+        self, step: Step, number: int, scope: Mapping[str, JSON], scratch: Scratch, log: AttemptLog
+    ) -> StepContext:
+        """What this step is given, or an earlier one whose files are made again for it."""
+        is_own = step is self._step
+        with_, env = await self._rendered(step, scope)
+        spec = self._kind.spec if is_own else find_step_type(step.uses).spec
         services = self._services
         make = protected_environment if services.is_protected else step_environment
         environment = partial(make, os.environ, env, PASS_ENV.read_list())
-        context = StepContext(
-            step=self._step,
-            inputs=inputs,
+        return StepContext(
+            step=step,
+            inputs=validate_with(spec, with_),
             run=services.run,
-            attempt=self._number,
+            attempt=number,
             folder=services.folder,
             scratch_folder=scratch.folder,
             env=env,
@@ -199,18 +228,17 @@ class Attempt:
             stdout_tail=log.stdout_tail,
             tail=log.tail,
             timeout_seconds=self._step.timeout_seconds,
-            first_started=self._first_started,
+            first_started=self._first_started if is_own else None,
+            workspace=services.workspace,
         )
-        return await self._kind().run(context)
 
-    async def _rendered(self) -> tuple[dict[str, JSON], dict[str, str]]:
-        step = self._step
+    async def _rendered(self, step: Step, scope: Mapping[str, JSON]) -> tuple[dict[str, JSON], dict[str, str]]:
         names = references({"with": dict(step.with_), "env": dict(step.env)}).secrets
         secrets = await self._services.secrets(names)
         self._services.masker.add(*(text for value in secrets.values() for text in strings_in(value)))
-        scope = {**self._scope, "secrets": secrets}
-        env = {name: _as_text(value) for name, value in render(dict(step.env), scope).items()}
-        with_ = render(dict(step.with_), {**scope, "env": env})
+        full = {**scope, "secrets": secrets}
+        env = {name: _as_text(value) for name, value in render(dict(step.env), full).items()}
+        with_ = render(dict(step.with_), {**full, "env": env})
         return with_, env
 
     async def _claim(self, claim: str) -> None:
@@ -219,16 +247,39 @@ class Attempt:
     async def _success(self, result: StepResult) -> Finish:
         masker = self._services.masker
         masker.add(*(text for path in result.sensitive for text in _strings_at(result.outputs, path)))
-        stored = await store_outputs(result.outputs, result.sensitive, masker, self._services.blobs)
+        outputs, places = portable(result.outputs, self._services.workspace.root)
+        stored = await store_outputs(outputs, result.sensitive, masker, self._services.blobs)
+        self._note_files(places)
         return Finish(
             StepStatus.SUCCESS,
             summary=self._mask(result.summary),
             outputs=stored,
-            values=result.outputs,
-            artifacts=tuple(
-                Artifact(page.key, self._mask(page.markdown), self._mask(page.description)) for page in result.artifacts
-            ),
+            values=outputs,
+            local=places,
+            artifacts_kept=self._artifacts,
+            artifacts=self._pages(result.artifacts),
+            reports=await store_reports(result.reports, masker, self._services.blobs),
         )
+
+    def _note_files(self, places: tuple[Place, ...]) -> None:
+        """Files that the step has left here need not be made again here."""
+        services = self._services
+        if places or self._artifacts or self._kind.restore is not StepType.restore:
+            beside = folder_beside(self._artifacts, services.folder)
+            # Without the note they are made again for a later step, which does no harm.
+            with contextlib.suppress(OSError, EngineError):
+                services.workspace.note_here(self._step.id, self._number, beside)
+
+    def _pages(self, pages: Iterable[Page]) -> tuple[Artifact, ...]:
+        return tuple(Artifact(page.key, self._mask(page.markdown), self._mask(page.description)) for page in pages)
+
+    async def _reports(self, failed: StepFailed, log: AttemptLog) -> tuple[JSON, ...]:
+        """What a step that failed leaves; that it can't be kept must not hide why the step failed."""
+        try:
+            return await store_reports(failed.reports, self._services.masker, self._services.blobs)
+        except EngineError as error:
+            log.system(f"its reports are lost: {self._mask(error.message)}")
+            return ()
 
     async def _failed(self, failed: StepFailed, log: AttemptLog) -> Finish:
         stopped = failed if isinstance(failed, StepStopped) else None
@@ -236,10 +287,18 @@ class Attempt:
             return await self._stopped(log, stopped)
         if stopped is not None and _is_cancelled_from_outside():
             raise asyncio.CancelledError from stopped
-        stored = await store_outputs(failed.outputs, (), self._services.masker, self._services.blobs)
+        values, places = portable(failed.outputs, self._services.workspace.root)
+        stored = await store_outputs(values, (), self._services.masker, self._services.blobs)
         finish = self._fault(failed.type, _two_lines(failed), failed.exit_code, failed.tail or log.tail())
         return Finish(
-            finish.status, fault=finish.fault, outputs=stored, values=failed.outputs, retryable=failed.retryable
+            finish.status,
+            fault=finish.fault,
+            outputs=stored,
+            values=values,
+            local=places,
+            artifacts=self._pages(failed.artifacts),
+            reports=await self._reports(failed, log),
+            retryable=failed.retryable,
         )
 
     async def _stopped(self, log: AttemptLog, stopped: StepStopped | None = None) -> Finish:
@@ -248,11 +307,11 @@ class Attempt:
         is_unknown = stopped is not None and stopped.type == OUTCOME_UNKNOWN
         is_timeout = self._stop_reason == "timeout"
         first = self._timeout_words(log) if is_timeout else _WHY[self._stop_reason]
-        outputs = stopped.outputs if stopped is not None else {}
+        outputs, places = portable(stopped.outputs if stopped is not None else {}, self._services.workspace.root)
         stored = await store_outputs(outputs, (), self._services.masker, self._services.blobs)
         if not is_timeout and not is_unknown:
             reason = f"{first}; {said}" if said else first
-            return Finish(StepStatus.CANCELLED, reason=self._mask(reason), outputs=stored, values=outputs)
+            return Finish(StepStatus.CANCELLED, reason=self._mask(reason), outputs=stored, values=outputs, local=places)
         finish = self._fault(
             OUTCOME_UNKNOWN if is_unknown else "timeout",
             f"{first}\n{said}" if said else first,
@@ -261,7 +320,9 @@ class Attempt:
         )
         is_harmless = stopped.retryable if stopped is not None else not self._kind.spec.changes_infrastructure
         retryable = is_timeout and is_harmless
-        return Finish(finish.status, fault=finish.fault, outputs=stored, values=outputs, retryable=retryable)
+        return Finish(
+            finish.status, fault=finish.fault, outputs=stored, values=outputs, local=places, retryable=retryable
+        )
 
     def _timeout_words(self, log: AttemptLog) -> str:
         tail = log.tail() if self._tail_at_stop is None else self._tail_at_stop

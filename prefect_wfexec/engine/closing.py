@@ -1,6 +1,7 @@
 """The end of a run: its outputs, and the fact that closes it."""
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefect_wfexec.definition.expressions import ExpressionError, render
@@ -11,6 +12,7 @@ from prefect_wfexec.engine.opening import Entered
 from prefect_wfexec.engine.outcome import outcome
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.outputs import store_outputs
+from prefect_wfexec.engine.portable import portable
 from prefect_wfexec.journal.facts import Fact, Kind
 from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.steps.base import Artifact
@@ -24,6 +26,7 @@ async def stored_run_outputs(run: Entered, lent: Lending) -> tuple[dict[str, JSO
             values[name] = render(template, run.scopes.scope(lent.journal.state, template))
         except ExpressionError:
             values[name] = None
+    values, _ = portable(values, lent.workspace.root)
     stored = await store_outputs(values, (), lent.masker, lent.blobs)
     return stored.shown, stored.ref
 
@@ -48,3 +51,10 @@ def outputs_page(outputs: dict[str, Any]) -> Artifact:
     """The outputs as a page for Prefect's UI."""
     text = json.dumps(outputs, indent=2, ensure_ascii=False).replace("```", "` ` `")
     return Artifact("outputs", f"```json\n{text}\n```\n", "What the run gave")
+
+
+def reports_page(run: str, reports: Sequence[tuple[str, Mapping[str, JSON]]]) -> Artifact:
+    """The reports of the run as a page for Prefect's UI, and how to get them."""
+    rows = [f"| {step} | {one['name']} | {one['kind']} | {one['size']} |" for step, one in reports]
+    table = "\n".join(["| Step | Report | Kind | Bytes |", "|---|---|---|---|", *rows])
+    return Artifact("reports", f"{table}\n\n`wfexec reports {run} --download DIR` writes them.\n", "What scans found")

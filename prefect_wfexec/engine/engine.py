@@ -22,10 +22,17 @@ from prefect_wfexec.engine.cancelling import cancel_request, is_cancelled_in_pre
 from prefect_wfexec.engine.cleanup.beginning import hand_over, is_to_be_cleaned, reopen
 from prefect_wfexec.engine.cleanup.parent import Parent
 from prefect_wfexec.engine.cleanup.policy import read_rules
-from prefect_wfexec.engine.closing import cleanup_page, closing_fact, outputs_page, stored_run_outputs
+from prefect_wfexec.engine.closing import cleanup_page, closing_fact, outputs_page, reports_page, stored_run_outputs
 from prefect_wfexec.engine.context import RunContext
 from prefect_wfexec.engine.decide import whole_steps
-from prefect_wfexec.engine.flow_run import DURATION_LABEL, FlowRunPicture, final_state, page_of
+from prefect_wfexec.engine.flow_run import (
+    DURATION_LABEL,
+    REPORTS_LABEL,
+    REPORTS_TAG,
+    FlowRunPicture,
+    final_state,
+    page_of,
+)
 from prefect_wfexec.engine.lending import Lending
 from prefect_wfexec.engine.listening import Listener
 from prefect_wfexec.engine.notices.desk import NoticeDesk
@@ -33,13 +40,16 @@ from prefect_wfexec.engine.notices.due import next_reminder
 from prefect_wfexec.engine.nudge import show_life
 from prefect_wfexec.engine.opening import Entered, enter_run
 from prefect_wfexec.engine.painter import Painter
+from prefect_wfexec.engine.reports import reports_of
 from prefect_wfexec.engine.retrying import PREFECT_USER, Retry, reset, wanted_retry
 from prefect_wfexec.engine.session import Session
+from prefect_wfexec.engine.tidying import put_away
 from prefect_wfexec.journal.facts import Fact, Kind, utc_now
 from prefect_wfexec.journal.fold import fold_facts
 from prefect_wfexec.journal.journal import Decide
 from prefect_wfexec.journal.keys import Keys, foreign_journal
 from prefect_wfexec.journal.state import ExecutionState
+from prefect_wfexec.status import RunStatus
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -92,7 +102,8 @@ class Engine:
         self._context = context
         self._session = session
         self._wake = asyncio.Event()
-        self._lent = Lending(self.id, client, flow_run, workflow.name, keys, home)
+        owner = parent.flow_run.id if parent is not None else None
+        self._lent = Lending(self.id, client, flow_run, workflow.name, keys, home, owner)
         self._journal = self._lent.journal
         self._codes = CodeBook(keys.codes, str(flow_run.id))
         self._work = AtWork(self.id, flow_run.id, self._lent, self._wake.set, session.on_log)
@@ -224,8 +235,11 @@ class Engine:
         await self._painter.finish()
         await self._lent.supervisor.close()
         await self._lent.wire.close()
-        if self._journal.state.closed is not None:
+        closed = self._journal.state.closed
+        if closed is not None:
             self._lent.commands.forget_all()
+        if closed is not None and self._parent is None:
+            await asyncio.to_thread(put_away, self._lent.workspace, is_done=closed.status is RunStatus.SUCCEEDED)
 
     # -- the loop ------------------------------------------------------------------------------------------------
 
@@ -352,11 +366,13 @@ class Engine:
         outline = self._run.decider.outline
         facts = await self._journal.append(lambda state: closing_fact(state, self.id, outline, shown, ref))
         self._tell(facts)
-        labels = {
-            DURATION_LABEL: round(self._journal.state.active_seconds(utc_now()), 3),
-            "wfexec.reports": 0,
-        }
+        reports = reports_of(self._journal.state)
+        seconds = round(self._journal.state.active_seconds(utc_now()), 3)
+        labels = {DURATION_LABEL: seconds, REPORTS_LABEL: len(reports)}
         self._painter.job(lambda: self._picture.label(labels))
+        if reports:
+            self._painter.job(lambda: self._picture.mark(REPORTS_TAG))
+            self._painter.page(reports_page(self._lent.run.name, reports))
         if shown:
             self._painter.page(outputs_page(shown))
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 TAG = "wfexec"
 DURATION_LABEL = "wfexec.duration_seconds"
+REPORTS_LABEL = "wfexec.reports"
+REPORTS_TAG = "wfexec-reports"
+"""What a run is marked with that has ended and left reports, until they are removed."""
 CLEANUP_TAG = "wfexec-cleanup"
 """What a run is marked with that takes away what another has made: lists of runs leave it out."""
 _SUCCESS = range(200, 300)
@@ -91,6 +94,12 @@ class FlowRunPicture:
         if status is not None and status in _SUCCESS:
             return
         await self._try(self._client.update_flow_run_labels(self._flow_run.id, dict(labels)))
+
+    async def mark(self, tag: str) -> None:
+        """Give the run one more tag."""
+        known = await self._try(self._client.read_flow_run(self._flow_run.id))
+        if known is not None and tag not in known.tags:
+            await self._try(self._client.update_flow_run(self._flow_run.id, tags=sorted({*known.tags, tag})))
 
     async def show_status(self, status: RunStatus, form: Form | None = None, *, suspends: bool = False) -> bool:
         """Set the state of a run that goes on: Running, Approval Pending or Terminating; whether Prefect shows it.

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
-from prefect_wfexec.definition.model import JSON
+from prefect_wfexec.definition.model import JSON, Step
 from prefect_wfexec.engine import fencing
 from prefect_wfexec.engine.commands import Commands
 from prefect_wfexec.engine.flow_run import page_of, run_name
 from prefect_wfexec.engine.locks import RunLock
+from prefect_wfexec.engine.restoring import MakeContext, Restorer
 from prefect_wfexec.engine.secret_values import load_secrets
 from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.journal.blobs import Blobs
@@ -18,6 +20,7 @@ from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.journal.wire import Wire
 from prefect_wfexec.runtime.masking import Masker
 from prefect_wfexec.runtime.supervisor import Supervisor
+from prefect_wfexec.runtime.workspace import Workspace
 from prefect_wfexec.steps.base import RunInfo
 
 if TYPE_CHECKING:
@@ -34,11 +37,19 @@ class Lending:
         flow_run: The run.
         workflow: The workflow's name.
         keys: The key of its journal and blobs.
-        home: Prefect's home, where traces of commands are left.
+        home: Prefect's home, where traces of commands are left, and files of runs.
+        owner: The run whose files its steps use, when it is another.
     """
 
     def __init__(
-        self, engine: str, client: "PrefectClient", flow_run: "FlowRun", workflow: str, keys: Keys, home: Path
+        self,
+        engine: str,
+        client: "PrefectClient",
+        flow_run: "FlowRun",
+        workflow: str,
+        keys: Keys,
+        home: Path,
+        owner: UUID | None = None,
     ) -> None:
         self._engine = engine
         self._client = client
@@ -59,6 +70,8 @@ class Lending:
         self.supervisor = Supervisor()
         traces = home / "wfexec" / "runs" / str(flow_run.id)
         self.commands = Commands(self.supervisor, traces, lambda: self.masker.secrets)
+        self.workspace = Workspace.of(str(owner or flow_run.id), home)
+        self.restorer: Restorer | None = None
 
     @property
     def is_protected(self) -> bool:
@@ -77,6 +90,15 @@ class Lending:
             StepFailed: it does not (`type="lock_lost"`).
         """
         await self.lock.check()
+
+    async def restore(self, step: Step, make_context: MakeContext) -> None:
+        """Have the files here that a step may need of earlier ones.
+
+        Raises:
+            StepFailed: some can't be had.
+        """
+        if self.restorer is not None:
+            await self.restorer.restore(step, self.folder, make_context)
 
     async def claim(self, step_id: str, claim: str) -> None:
         """Put a claim on record before a deed that must not be done twice.

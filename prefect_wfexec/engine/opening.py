@@ -11,6 +11,7 @@ from prefect_wfexec.engine.decide import Decider
 from prefect_wfexec.engine.lending import Lending
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.outputs import load_values
+from prefect_wfexec.engine.restoring import Restorer
 from prefect_wfexec.engine.retrying import Retry, pinned, reset
 from prefect_wfexec.engine.scope import Scopes
 from prefect_wfexec.engine.takeover import settle_dead_claims
@@ -59,15 +60,36 @@ async def enter_run(
     if workflow.digest != given.digest:
         await lent.journal.append(lambda state: _other_source(state, engine, given))
     outline = Outline(workflow)
-    scopes = Scopes(workflow, outline, lent.run)
+    scopes = Scopes(workflow, outline, lent.run, workspace=lent.workspace.root)
     if parent is not None:
+        parent.scopes.workspace = lent.workspace.root
         scopes.parent = (parent.scopes, parent.journal.state)
         await parent.load(lent.masker)
         await lent.journal.append(lambda state: inherited(engine, state, parent.journal.state))
     elif not await is_valid(engine, workflow, scopes, lent.journal):
         return None
     await load_values(lent.journal.state, scopes.values, lent.blobs, lent.masker)
+    lent.workspace.note_going_on()
+    lent.restorer = _restorer(outline, scopes, lent, parent, has_deployment=has_deployment)
     return Entered(workflow, scopes, Decider(outline, scopes, engine))
+
+
+def _restorer(
+    outline: Outline, scopes: Scopes, lent: Lending, parent: Parent | None, *, has_deployment: bool
+) -> Restorer:
+    """Who makes files again: this run's, or those of the run that this one cleans up after."""
+    if parent is None:
+        state = lambda: lent.journal.state  # noqa: E731
+        return Restorer(outline, scopes, state, lent.blobs, lent.workspace, overwrites=has_deployment)
+    return Restorer(
+        parent.scopes.outline,
+        parent.scopes,
+        lambda: parent.journal.state,
+        parent.blobs,
+        lent.workspace,
+        overwrites=has_deployment,
+        includes_self=True,
+    )
 
 
 def _opening(

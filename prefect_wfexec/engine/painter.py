@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.engine.approvals.forms import current_form
-from prefect_wfexec.engine.flow_run import FlowRunPicture
+from prefect_wfexec.engine.flow_run import REPORTS_LABEL, FlowRunPicture
 from prefect_wfexec.engine.progress import run_status
 from prefect_wfexec.engine.progress_page import progress_markdown
 from prefect_wfexec.journal.state import ExecutionState
@@ -65,6 +65,10 @@ class Painter:
 
     def page(self, page: Artifact) -> None:
         self._jobs.put_nowait(lambda: self._picture.artifact(page.key, page.markdown, page.description))
+
+    def count_reports(self, count: int) -> None:
+        """Show in lists how many reports the run has."""
+        self._jobs.put_nowait(lambda: self._picture.label({REPORTS_LABEL: count}))
 
     def job(self, make: Callable[[], Awaitable[None]]) -> None:
         self._jobs.put_nowait(make)

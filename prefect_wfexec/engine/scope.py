@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from prefect_wfexec.definition.expressions import references
 from prefect_wfexec.definition.model import JSON, Workflow
 from prefect_wfexec.engine.outcome import outcome
 from prefect_wfexec.engine.outline import Outline
+from prefect_wfexec.engine.portable import local
 from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.steps.base import RunInfo
 
@@ -25,6 +27,8 @@ class Scopes:
     values: dict[str, Mapping[str, JSON]] = field(default_factory=dict)
     parent: "tuple[Scopes, ExecutionState] | None" = None
     """The run this one cleans up after, whose steps its expressions name."""
+    workspace: Path | None = None
+    """The run's folder on this machine: paths into it are given as this machine's."""
 
     def scope(self, state: ExecutionState, used: Any, *, is_expression: bool = False) -> dict[str, JSON]:
         """The scope for the expressions in `used`, or for the bare expression it is: only steps they name are in it."""
@@ -66,6 +70,11 @@ class Scopes:
         return {"status": step.status.value, "outputs": dict(self.outputs(state, step_id))}
 
     def outputs(self, state: ExecutionState, step_id: str) -> Mapping[str, JSON]:
-        """A step's outputs in clear."""
+        """A step's outputs in clear, paths in the run's folder as this machine's."""
+        found, places = self.stored(state, step_id), state.step(step_id).local
+        return local(found, places, self.workspace) if places and self.workspace is not None else found
+
+    def stored(self, state: ExecutionState, step_id: str) -> Mapping[str, JSON]:
+        """A step's outputs in clear, as they are kept."""
         step = state.step(step_id)
         return self.values.get(step_id, step.outputs) if step.outputs_ref else step.outputs

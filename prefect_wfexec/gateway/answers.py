@@ -17,7 +17,7 @@ from prefect_wfexec.operations.connection import as_unreachable, refusal_of
 
 logger = logging.getLogger(__name__)
 MOST_DIAGNOSTICS = 50
-_NOT_FOUND = frozenset({"unknown-run", "no-deployment", "no-workflow", "no-lock", "unknown-delivery"})
+_NOT_FOUND = frozenset({"unknown-run", "no-deployment", "no-workflow", "no-lock", "unknown-delivery", "unknown-report"})
 _FORBIDDEN = frozenset({"not-listed", "no-code"})
 _WRONG = frozenset(
     {

@@ -72,6 +72,27 @@ class Blobs:
             raise EngineError(f"blob {ref.blob[:12]} of run {self._run_id} was changed", code="blob-changed")
         return data
 
+    async def remove(self, name: str) -> None:
+        """Remove a blob by its name, if it is there; one in the storage block stays, for storage has no way to remove.
+
+        Raises:
+            EngineError: it could not be removed.
+        """
+        number = 0
+        while await self._remove_input(_piece(name, number)):
+            number += 1
+
+    async def _remove_input(self, name: str) -> bool:
+        try:
+            await self._request("DELETE", "/flow_runs/{id}/input/{key}", key=KEY_PREFIX + name)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code == HTTPStatus.NOT_FOUND:
+                return False
+            raise EngineError(f"a blob of run {self._run_id} could not be removed: {error}") from error
+        except httpx.TransportError as error:
+            raise EngineError(f"a blob of run {self._run_id} could not be removed: {error!r}") from error
+        return True
+
     def _seal(self, data: bytes) -> bytes:
         import os
 

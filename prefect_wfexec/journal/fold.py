@@ -68,5 +68,6 @@ _HANDLERS: dict[Kind, Callable[[ExecutionState, Fact, int], ExecutionState]] = {
     Kind.REQUESTED: runs.requested,
     Kind.REFUSED: gates.refused,
     Kind.CLOSED: runs.closed,
+    Kind.RECONCILED: runs.reconciled,
     Kind.RESET: runs.reset,
 }

@@ -68,6 +68,12 @@ class StepState:
     fault: StepFault | None = None
     outputs: Mapping[str, JSON] = field(default_factory=dict)
     outputs_ref: JSON = None
+    reports: tuple[Mapping[str, JSON], ...] = ()
+    """The files that its latest attempt left to be kept: name, kind, size, and the blob that holds each."""
+    local: tuple[tuple[str, ...], ...] = ()
+    """Where in the outputs a path in the run's folder stands, in its portable form."""
+    artifacts: Mapping[str, JSON] | None = None
+    """What is kept of its files: how many, where they stand, and the blob that lists them."""
     claims: frozenset[str] = frozenset()
     attempts: tuple[Attempt, ...] = ()
     attempts_before: int = 0

@@ -116,6 +116,7 @@ class ApprovalOutputs(OutputsModel):
 class Approval(StepType):
     """A gate; it is opened, waited for and closed by the engine."""
 
+    uses_files = False
     Inputs = ApprovalWith
     Outputs = ApprovalOutputs
 

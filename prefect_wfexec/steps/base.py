@@ -216,6 +216,12 @@ class StepType(ABC):
 
     spec: ClassVar[StepSpec]
 
+    tools: ClassVar[tuple[str, ...]] = ()
+    """The programs it runs, as they are called on PATH."""
+
+    uses_files: ClassVar[bool] = True
+    """Whether it may need files that earlier steps left: they are brought to its machine first."""
+
     Inputs: ClassVar[type[WithModel]]
     Outputs: ClassVar[type[OutputsModel]] = NoOutputs
 
@@ -227,6 +233,10 @@ class StepType(ABC):
             StepFailed: it did not succeed.
             StepSkipped: there is nothing to do.
         """
+
+    def working_folder(self, context: StepContext) -> Path:
+        """Where the step runs: where paths under `artifacts` start."""
+        return context.folder / str(getattr(context.inputs, "dir", None) or ".")
 
     async def restore(  # noqa: B027 - most steps leave no files behind
         self, context: StepContext, outputs: Mapping[str, JSON]

@@ -1,14 +1,12 @@
 """Step types of a later version: they validate, and running one fails with the reason."""
 
-from typing import Any, Literal, Self
+from typing import Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field
 
 from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.steps.base import NoOutputs, OutputsModel, StepContext, StepResult, StepType, WithModel
 from prefect_wfexec.steps.registry import step_type
-
-Severity = Literal["any", "critical", "high", "medium", "low", "never"]
 
 
 class Planned(StepType):
@@ -42,57 +40,6 @@ class GitCloneOutputs(OutputsModel):
     ref: str = Field(description="The ref that was asked for.")
     author: str = Field(description="Who wrote the commit.")
     message: str = Field(description="Its message.")
-
-
-class ScanWith(WithModel):
-    """What to scan, and which findings fail the step."""
-
-    path: str | None = Field(default=None, description="A folder or file.")
-    image: str | None = Field(default=None, description="A container image.")
-    fail_on: Severity = Field(
-        default="high", description="The least severity that fails the step; `any` finding, or `never`."
-    )
-
-    @model_validator(mode="after")
-    def _at_most_one(self) -> Self:
-        if self.path is not None and self.image is not None:
-            raise ValueError("give at most one of 'path' and 'image'")
-        return self
-
-
-class DetectSecretsWith(ScanWith):
-    """What to search for secrets; every finding counts as high."""
-
-    baseline: str | None = Field(default=None, description="A baseline file of known findings.")
-
-
-class SonarQubeWith(ScanWith):
-    """What to analyse, and with which server."""
-
-    project: str | None = Field(default=None, description="The project's key.")
-    block: str | None = Field(default=None, description="The saved credentials block to use.")
-
-
-class ScanScriptWith(ScanWith):
-    """What `run`, a scanner of one's own, scans, and the report it writes."""
-
-    report: str | None = Field(default=None, description="The report it writes: JSON or SARIF.")
-
-
-class ScanCounts(OutputsModel):
-    """How many findings of each severity."""
-
-    critical: int = 0
-    high: int = 0
-    medium: int = 0
-    low: int = 0
-
-
-class ScanOutputs(OutputsModel):
-    """What a scan found."""
-
-    counts: ScanCounts = Field(description="The findings by severity.")
-    report: Any = Field(default=None, description="Reference to the report.")
 
 
 class ImageBuildWith(WithModel):
@@ -159,30 +106,6 @@ class DeployScriptOutputs(OutputsModel):
 class GitClone(Planned):
     Inputs = GitCloneWith
     Outputs = GitCloneOutputs
-
-
-@step_type("scan.detect_secrets", is_available=False, reads_only=True)
-class ScanDetectSecrets(Planned):
-    Inputs = DetectSecretsWith
-    Outputs = ScanOutputs
-
-
-@step_type("scan.trivy", is_available=False, reads_only=True)
-class ScanTrivy(Planned):
-    Inputs = ScanWith
-    Outputs = ScanOutputs
-
-
-@step_type("scan.sonarqube", is_available=False)
-class ScanSonarQube(Planned):
-    Inputs = SonarQubeWith
-    Outputs = ScanOutputs
-
-
-@step_type("scan.script", is_available=False, accepts_run=True)
-class ScanScript(Planned):
-    Inputs = ScanScriptWith
-    Outputs = ScanOutputs
 
 
 @step_type("image.build", is_available=False)

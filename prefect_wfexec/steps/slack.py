@@ -80,6 +80,7 @@ class SentMessage:
 class SlackMessage(StepType):
     """Sends one message."""
 
+    uses_files = False
     Inputs = SlackMessageWith
     Outputs = SlackMessageOutputs
 

@@ -42,6 +42,7 @@ class WaitWith(WithModel):
 class Wait(StepType):
     """Waits; a moment that has passed is no wait at all."""
 
+    uses_files = False
     Inputs = WaitWith
     Outputs = NoOutputs
 

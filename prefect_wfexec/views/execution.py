@@ -7,6 +7,7 @@ from typing import Any
 
 from prefect_wfexec.definition.model import Step, Workflow
 from prefect_wfexec.engine.progress import lock_words, run_status, shown_status, step_seconds
+from prefect_wfexec.engine.reports import reports_of
 from prefect_wfexec.journal.state import Cleanup, ExecutionState, Gate
 from prefect_wfexec.status import RunStatus, TriggerKind
 
@@ -97,7 +98,7 @@ class Execution:
             "elapsed_seconds": rounded(self.elapsed_seconds),
             "inputs": dict(opened.inputs if opened else header.inputs),
             "outputs": (self.state.closed.outputs or {}) if self.state.closed else {},
-            "reports": [],
+            "reports": self.reports_json(),
             "steps": [self._step(step) for step in self.workflow.steps] if self.workflow else [],
             "gates": [_gate(gate) for gate in self.state.gates],
             "reason": self.reason,
@@ -115,6 +116,13 @@ class Execution:
         if self.workflow is not None and self.workflow.outputs:
             return dict(view["outputs"])
         return {step["id"]: step["outputs"] for step in view["steps"] if step["outputs"]}
+
+    def reports_json(self) -> list[dict[str, JSON]]:
+        """The reports its steps left, as they are listed."""
+        return [
+            {"step": step_id, "name": report["name"], "kind": report["kind"], "size": report["size"]}
+            for step_id, report in reports_of(self.state)
+        ]
 
     def _trigger(self) -> dict[str, JSON]:
         trigger = self.state.opened.trigger if self.state.opened else {}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from prefect_wfexec.engine.flow_run import TAG
+from prefect_wfexec.engine.flow_run import REPORTS_LABEL, TAG
 from prefect_wfexec.errors import UsageError
 from prefect_wfexec.status import RunStatus, TriggerKind, run_status_named, state_names_of
 from prefect_wfexec.views.deployments import workflow_deployments
@@ -204,7 +204,7 @@ def _row(run: "FlowRun", names: dict[UUID, str]) -> dict[str, Any] | None:
         "triggered_at": iso(header.triggered_at),
         "started": iso(header.started),
         "duration_seconds": rounded(float(duration)) if duration is not None else None,
-        "reports": int(labels.get("wfexec.reports") or 0),
+        "reports": int(labels.get(REPORTS_LABEL) or 0),
     }
 
 

@@ -16,6 +16,7 @@ from prefect_wfexec.blocks import (
     IncidentTrigger,
     Mailer,
     SlackBot,
+    SonarQube,
     TargetEnvironment,
 )
 from prefect_wfexec.definition.loader import load_definition, load_text
@@ -74,6 +75,17 @@ async def test_the_slack_bot_is_saved_and_can_be_saved_again(api: PrefectServer)
     saved = await SlackBot.aload("slack")
     assert saved.token.get_secret_value() == "xoxb-second-token"
     assert saved.base_url == "https://gateway.example/api/"
+
+
+async def test_the_sonarqube_server_is_saved(api: PrefectServer) -> None:
+    given = {"SONAR_URL": "https://sonar.example.com/", "SONAR_TOKEN": "squ_a-token-of-mine"}
+    ended = run_script("sonarqube_server.py", api, **given)
+    assert ended.returncode == 0, ended.stderr
+    assert given["SONAR_TOKEN"] not in ended.stdout + ended.stderr
+    saved = await SonarQube.aload("sonarqube")
+    assert (saved.url, saved.token.get_secret_value()) == ("https://sonar.example.com", given["SONAR_TOKEN"])
+    await SonarQube.adelete("sonarqube")
+    assert run_script("sonarqube_server.py", api, SONAR_URL="x", SONAR_TOKEN="").returncode == 1
 
 
 def test_without_a_token_nothing_is_saved_and_the_variable_is_named(api: PrefectServer) -> None:

@@ -1,10 +1,11 @@
 """Executions: the list, one of them, and what it did."""
 
+import re
 from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from starlette.status import HTTP_201_CREATED
 
 from prefect_wfexec.engine.context import manual_context
@@ -23,9 +24,13 @@ from prefect_wfexec.views.audit import read_unchecked
 from prefect_wfexec.views.failures import failures_of, shown_json
 from prefect_wfexec.views.find import find_run
 from prefect_wfexec.views.history import HistoryFilter, load_history
+from prefect_wfexec.views.reports import read_report
 
 router = api_router("executions")
 
+ReportPart = Annotated[
+    str, Path(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f/]+$", description="As its list has it.")
+]
 Word = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]
 
 
@@ -97,6 +102,26 @@ async def get_outputs(request: Request, _person: Viewer, run: RunName) -> dict[s
 async def get_reports(request: Request, _person: Viewer, run: RunName) -> Any:
     """The reports of its steps."""
     return (await load_run(services(request), run)).execution.as_json()["reports"]
+
+
+@router.get(
+    "/executions/{run}/reports/{step}/{name}",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}, "description": "The report."}},
+)
+async def download_report(
+    request: Request, _person: Viewer, run: RunName, step: ReportPart, name: ReportPart
+) -> Response:
+    """One report as a file, whatever it is: never as a page."""
+    given = services(request)
+    loaded = await load_run(given, run)
+    data = await read_report(given.client, loaded.journal, step, name)
+    headers = {"content-disposition": f'attachment; filename="{_plain(name)}"', "x-content-type-options": "nosniff"}
+    return Response(data, media_type="text/plain; charset=utf-8", headers=headers)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "-", name)
 
 
 @router.get("/executions/{run}/gates", response_model=list[shapes.Gate])

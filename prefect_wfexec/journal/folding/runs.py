@@ -116,6 +116,18 @@ def closed(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
     return replace(state, closed=closed, lock=None, segments=segments)
 
 
+def reconciled(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
+    """Reports that were kept long enough are gone; what else was set right other facts say."""
+    removed = {str(blob) for blob in fact.data.get("reports_removed") or ()}
+    if not removed:
+        return state
+    steps = {
+        step_id: replace(step, reports=tuple(one for one in step.reports if one.get("blob") not in removed))
+        for step_id, step in state.steps.items()
+    }
+    return replace(state, steps=steps)
+
+
 def reset(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
     """Steps that ended are to run again; a run that had ended is open again."""
     data = fact.data

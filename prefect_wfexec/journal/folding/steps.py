@@ -29,6 +29,7 @@ def step_started(state: ExecutionState, fact: Fact, _number: int) -> ExecutionSt
         summary="",
         reason="",
         fault=None,
+        reports=(),
     )
     return with_step(state, started)
 
@@ -66,6 +67,9 @@ def step_finished(state: ExecutionState, fact: Fact, _number: int) -> ExecutionS
         fault=fault,
         outputs=dict(data.get("outputs") or {}),
         outputs_ref=data.get("outputs_ref"),
+        local=tuple(tuple(str(part) for part in place) for place in data.get("local") or ()),
+        artifacts=dict(data["artifacts"]) if data.get("artifacts") else None,
+        reports=tuple(dict(one) for one in data.get("reports") or ()),
         attempts=(*step.attempts, attempt),
         active_seconds=step.active_seconds + seconds,
     )

@@ -18,7 +18,9 @@ from prefect_wfexec.journal.facts import Actor, Fact, Kind, utc_now
 from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.operations.cancel import carry_out, dispatch
 from prefect_wfexec.operations.locks import release_orphaned_locks
+from prefect_wfexec.operations.reconcile.reports import remove_old_reports
 from prefect_wfexec.operations.reconcile.waiting import due
+from prefect_wfexec.operations.reconcile.workspaces import tidy_workspaces
 from prefect_wfexec.operations.schedules import sync_all_schedules
 from prefect_wfexec.status import RunStatus
 from prefect_wfexec.views.live import PassedOver, live_journal, unsettled_runs
@@ -57,6 +59,8 @@ async def reconcile(client: "PrefectClient", watch: Watch) -> tuple[list[Act], l
     Returns:
         What was done, and the runs of which nobody here can know whether something is to be done.
     """
+    from prefect.settings import get_current_settings
+
     watch.look_again()
     acts = [
         Act(released.run, f"released lock '{released.key}'", released.reason)
@@ -66,7 +70,12 @@ async def reconcile(client: "PrefectClient", watch: Watch) -> tuple[list[Act], l
         Act(f"deployment {one.deployment}", f"schedule '{one.schedule}' {one.act}", "its definition says so")
         for one in await sync_all_schedules(client)
     ]
-    passed_over: list[PassedOver] = []
+    removed, passed_over = await remove_old_reports(client, utc_now(), RECONCILER)
+    acts += [Act(one.run, f"removed {one.count} reports", one.reason) for one in removed]
+    acts += [
+        Act(run, "removed its files", "they are not needed on this machine any more")
+        for run in await tidy_workspaces(client, get_current_settings().home, utc_now())
+    ]
     for flow_run in await unsettled_runs(client):
         journal = await live_journal(client, flow_run)
         if isinstance(journal, PassedOver):

@@ -103,6 +103,7 @@ class HttpCheckOutputs(OutputsModel):
 class HttpCheck(StepType):
     """Asks a URL, once or until the time is over, and checks status and body."""
 
+    uses_files = False
     Inputs = HttpCheckWith
     Outputs = HttpCheckOutputs
 

@@ -99,6 +99,7 @@ def _make_output_file(scratch: Path) -> Path:
 def _variables(context: StepContext, output_file: Path) -> dict[str, str]:
     return {
         "WFEXEC_OUTPUT": str(output_file),
+        "WFEXEC_WORKSPACE": str(context.workspace.make()),
         "WFEXEC_RUN_ID": context.run.id,
         "WFEXEC_RUN_NAME": context.run.name,
         "WFEXEC_WORKFLOW": context.run.workflow,

@@ -40,12 +40,23 @@ steps:
 """
 
 
+SCANNED = """
+version: 1
+name: scanned
+steps:
+  - id: own
+    uses: scan.script
+    run: echo '[{"severity":"low","rule":"r","message":"<script>alert(1)</script>"}]' > "$WFEXEC_REPORT"
+"""
+
+
 @pytest.fixture(scope="module")
 def site(server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("api")
     site = Site(server, folder, pool="pool-of-the-api")
     site.workflow("governed", GOVERNED)
     site.workflow("failing", FAILING)
+    site.workflow("scanned", SCANNED)
     site.deploy()
     with site.worker():
         yield site
@@ -150,6 +161,30 @@ async def test_a_run_is_started_approved_and_looked_at(app: FastAPI, site: Site)
     assert await viewer.get(f"/executions/{run}/reports") == []
     assert (await viewer.get(f"/executions/{run}/failure"))["error"] is None
     assert await viewer.get("/locks") == []
+
+
+async def test_reports_are_files_and_never_pages(app: FastAPI, site: Site) -> None:
+    viewer, operator, _, _ = people(app)
+    run = (await operator.post("/executions", 201, deployment="scanned"))["name"]
+    view = await viewer.until_ended(run)
+    assert view["status"] == "Succeeded", site.worker_logs()
+    reports = await viewer.get(f"/executions/{run}/reports")
+    assert [(one["step"], one["name"], one["kind"]) for one in reports] == [
+        ("own", "own.json", "json"),
+        ("own", "own.sarif", "sarif"),
+    ]
+    assert reports == view["reports"] == Wfexec(site.server.environment, site.folder).json("reports", run)
+    for one in reports:
+        answer = await viewer.raw(f"/executions/{run}/reports/{one['step']}/{one['name']}")
+        assert (answer.status_code, len(answer.content)) == (200, one["size"])
+        assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-disposition"] == f'attachment; filename="{one["name"]}"'
+        assert b"<script>" in answer.content
+    for path in ("own/none.json", "none/own.json", "own/%2e%2e%2fown.json"):
+        assert (await viewer.raw(f"/executions/{run}/reports/{path}")).status_code == 404
+    nobody = await browser(app).get(f"/api/v1/executions/{run}/reports/own/own.json")
+    assert nobody.status_code == 401
 
 
 async def test_who_starts_a_run_does_not_approve_it(app: FastAPI) -> None:

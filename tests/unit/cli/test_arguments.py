@@ -18,6 +18,7 @@ COMMANDS = {
     "history": [],
     "logs": ["wfr_x"],
     "outputs": ["wfr_x"],
+    "reports": ["wfr_x"],
     "approvals": [],
     "approve": ["wfr_x"],
     "reject": ["wfr_x"],

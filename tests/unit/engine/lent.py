@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from prefect_wfexec.definition.model import JSON
+from prefect_wfexec.definition.model import JSON, Step
 from prefect_wfexec.engine.commands import Commands
 from prefect_wfexec.runtime.masking import Masker
 from prefect_wfexec.runtime.supervisor import Supervisor
+from prefect_wfexec.runtime.workspace import Workspace
 from prefect_wfexec.steps.base import RunInfo
 from prefect_wfexec.testing import MemoryBlobs
 from tests.unit.engine.support import RUN_INFO
@@ -25,6 +26,15 @@ class Lent:
     blobs: Any = field(default_factory=MemoryBlobs)
     digest_key: bytes = b"key"
     is_protected: bool = False
+
+    restored: list[str] = field(default_factory=list)
+
+    @property
+    def workspace(self) -> Workspace:
+        return Workspace(self.folder.resolve() / "workspaces" / "run" / "files")
+
+    async def restore(self, step: Step, make_context: Any) -> None:
+        self.restored.append(step.id)
 
     supervisor: Supervisor = field(default_factory=Supervisor)
 

@@ -19,7 +19,7 @@ from prefect_wfexec.journal.blobref import BlobRef
 from prefect_wfexec.runtime.command import CommandResult
 from prefect_wfexec.runtime.masking import MASK
 from prefect_wfexec.status import StepStatus
-from prefect_wfexec.steps.base import Artifact, StepContext, StepResult, StepType, WithModel
+from prefect_wfexec.steps.base import Artifact, Report, StepContext, StepResult, StepType, WithModel
 from prefect_wfexec.testing import MemoryBlobs
 from tests.unit.engine.lent import SECRET, Lent
 from tests.unit.engine.support import step
@@ -456,3 +456,37 @@ async def test_a_log_that_can_not_be_kept_does_not_undo_the_step(lent: Lent) -> 
 )
 def test_a_deadline_in_words(seconds: float, words: str) -> None:
     assert in_words(seconds) == words
+
+
+async def test_reports_and_pages_are_kept_of_a_step_that_failed_too(lent: Lent) -> None:
+    lent.masker.add(SECRET)
+    report, page = Report("a.sarif", "sarif", SECRET.encode()), Artifact("page", SECRET)
+
+    async def failing(context: StepContext) -> StepResult:
+        raise StepFailed("3 findings", type="findings", reports=[report], artifacts=[page])
+
+    async def succeeding(context: StepContext) -> StepResult:
+        return StepResult(reports=(report,), artifacts=(page,))
+
+    for work in (failing, succeeding):
+        finish = await attempt(lent, work).run()
+        [kept] = finish.reports
+        assert await lent.blobs.get(BlobRef.from_json(kept)) == MASK.encode()
+        assert (kept["name"], finish.artifacts[0].markdown) == ("a.sarif", MASK)
+
+
+async def test_reports_that_can_t_be_kept_do_not_hide_why_the_step_failed(lent: Lent) -> None:
+    class Full(MemoryBlobs):
+        async def put(self, data: bytes, /) -> BlobRef:
+            if data == b"report":
+                raise EngineError("the disk is full")
+            return await super().put(data)
+
+    lent.blobs = Full()
+
+    async def work(context: StepContext) -> StepResult:
+        raise StepFailed("3 findings", type="findings", reports=[Report("a.sarif", "sarif", b"report")])
+
+    finish = await attempt(lent, work).run()
+    assert (finish.fault or {})["message"] == "3 findings"
+    assert ("system", "its reports are lost: the disk is full") in await lines_of(finish, lent)

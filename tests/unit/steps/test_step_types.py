@@ -36,10 +36,6 @@ CONTRACT = {
 }
 PLANNED = {
     "git.clone": {"url": "https://example.com/x.git"},
-    "scan.detect_secrets": {"path": "."},
-    "scan.trivy": {"image": "x:1"},
-    "scan.sonarqube": {},
-    "scan.script": {"report": "scan.sarif"},
     "image.build": {"tag": "x:1"},
     "image.push": {"ref": "x:1"},
     "image.fetch": {"ref": "x:1"},
