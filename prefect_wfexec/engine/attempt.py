@@ -200,8 +200,13 @@ class Attempt:
             tail=log.tail,
             timeout_seconds=self._step.timeout_seconds,
             first_started=self._first_started,
+            trigger=self._trigger(),
         )
         return await self._kind().run(context)
+
+    def _trigger(self) -> Mapping[str, JSON]:
+        trigger = self._scope.get("trigger")
+        return trigger if isinstance(trigger, dict) else {}
 
     async def _rendered(self) -> tuple[dict[str, JSON], dict[str, str]]:
         step = self._step

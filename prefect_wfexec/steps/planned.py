@@ -23,27 +23,6 @@ class Planned(StepType):
         )
 
 
-class GitCloneWith(WithModel):
-    """What to check out."""
-
-    url: str = Field(description="The repository: https or ssh.")
-    ref: str | None = Field(default=None, description="Branch, tag or commit; the default branch when left out.")
-    depth: int | None = Field(default=None, ge=1, description="How many commits of history to fetch.")
-    submodules: bool = Field(default=False, description="Whether submodules are checked out too.")
-    block: str | None = Field(default=None, description="The saved credentials block to use.")
-
-
-class GitCloneOutputs(OutputsModel):
-    """The commit that was checked out, and where."""
-
-    path: str = Field(description="The folder of the checkout.")
-    sha: str = Field(description="The commit.")
-    short_sha: str = Field(description="Its first seven digits.")
-    ref: str = Field(description="The ref that was asked for.")
-    author: str = Field(description="Who wrote the commit.")
-    message: str = Field(description="Its message.")
-
-
 class ScanWith(WithModel):
     """What to scan, and which findings fail the step."""
 
@@ -153,12 +132,6 @@ class DeployScriptOutputs(OutputsModel):
     model_config = ConfigDict(extra="allow")
 
     exit_code: int = Field(description="The script's exit code.")
-
-
-@step_type("git.clone", is_available=False, reads_only=True)
-class GitClone(Planned):
-    Inputs = GitCloneWith
-    Outputs = GitCloneOutputs
 
 
 @step_type("scan.detect_secrets", is_available=False, reads_only=True)
