@@ -74,33 +74,6 @@ class ScanOutputs(OutputsModel):
     report: Any = Field(default=None, description="Reference to the report.")
 
 
-class ImageBuildWith(WithModel):
-    """What to build."""
-
-    context: str = Field(default=".", description="The build context, a folder.")
-    file: str | None = Field(default=None, description="The Dockerfile; `Dockerfile` in the context when left out.")
-    tag: str = Field(description="The image's name and tag.")
-    platform: str | None = Field(default=None, description="E.g. `linux/amd64`.")
-    args: dict[str, str] = Field(default={}, description="Build arguments.")
-    target: str | None = Field(default=None, description="The stage to build.")
-    labels: dict[str, str] = Field(default={}, description="Labels of the image.")
-
-
-class ImageRefWith(WithModel):
-    """Which image, and with which credentials."""
-
-    ref: str = Field(description="The image, with tag or digest.")
-    block: str | None = Field(default=None, description="The saved registry credentials block to use.")
-
-
-class ImageOutputs(OutputsModel):
-    """One image, by name and by content."""
-
-    ref: str = Field(description="The image as it was named.")
-    digest: str = Field(description="`sha256:…` of the image.")
-    digest_ref: str = Field(description="The image by its digest.")
-
-
 class KubernetesJobWith(WithModel):
     """Which job, and where."""
 
@@ -156,24 +129,6 @@ class ScanSonarQube(Planned):
 class ScanScript(Planned):
     Inputs = ScanScriptWith
     Outputs = ScanOutputs
-
-
-@step_type("image.build", is_available=False)
-class ImageBuild(Planned):
-    Inputs = ImageBuildWith
-    Outputs = ImageOutputs
-
-
-@step_type("image.push", is_available=False)
-class ImagePush(Planned):
-    Inputs = ImageRefWith
-    Outputs = ImageOutputs
-
-
-@step_type("image.fetch", is_available=False, reads_only=True)
-class ImageFetch(Planned):
-    Inputs = ImageRefWith
-    Outputs = ImageOutputs
 
 
 @step_type("kubernetes.job", is_available=False)
