@@ -109,7 +109,9 @@ async def _git(context: StepContext, address: Address) -> Git:
     inputs: GitCloneWith = context.inputs
     access = await read_access(inputs.block)
     access.hide(context.masker)
-    return Git(context, address, access)
+    git = Git(context, address, access)
+    await git.check_version()
+    return git
 
 
 async def _fill(git: Git, name: str, folder: Path, inputs: GitCloneWith) -> str:

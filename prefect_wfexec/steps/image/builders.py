@@ -34,7 +34,9 @@ class Builder:
     def build(self, recipe: Recipe, id_file: Path, login: Login, isolation: str = "") -> list[str]:
         """The build's arguments; values of build arguments stand in `variables`, not here."""
         words = ["bud" if self.kind == "buildah" else "build"]
-        if self.kind != "docker":
+        if self.kind == "docker":
+            words.append("--force-rm")
+        else:
             words += ["--layers=false", *([f"--isolation={isolation}"] if isolation else [])]
             words += [f"--authfile={login.file}"] if login.file else []
         words += [f"--file={recipe.file}", f"--tag={recipe.name.text}", f"--iidfile={id_file}"]

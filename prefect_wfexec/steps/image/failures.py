@@ -3,11 +3,18 @@
 import re
 from dataclasses import dataclass
 
+from prefect_wfexec import settings
 from prefect_wfexec.errors import StepFailed
+from prefect_wfexec.runtime.ansi import strip_ansi
 from prefect_wfexec.steps.base import StepContext
 
 ERROR_LINES = 5
 """How many of the tool's last lines the message repeats."""
+_OF_BASE_IMAGE = re.compile(
+    r"initializing source|pull access denied|failed to resolve source metadata|manifest for .+ not found"
+    r"|Get \"https?://"
+)
+"""What builders say when they can't get a base image."""
 _EXIT_CODES = (
     re.compile(r"did not complete successfully: exit code: (\d+)"),
     re.compile(r"returned a non-zero code: (\d+)"),
@@ -91,9 +98,16 @@ def registry_failure(
 
 def build_failure(context: StepContext, exit_code: int | None, image: str) -> StepFailed:
     """The error for a build that did not succeed; its exit code is the failing instruction's where it has one."""
-    words = context.tail()
+    words = strip_ansi(context.tail())
+    if "Cannot connect to the Docker daemon" in words:
+        return StepFailed(
+            "the docker daemon does not answer",
+            type="missing_tool",
+            tail=words,
+            hint=f"start it, or name another builder in {settings.IMAGE_BUILDER.variable}",
+        )
     own_code = _code_of_instruction(words)
-    if own_code is None and "initializing source" in words:
+    if own_code is None and _OF_BASE_IMAGE.search(words):
         fault = _fault_in(words)
         if fault is not None:
             return registry_failure(
@@ -122,4 +136,4 @@ def _fault_in(words: str) -> _Fault | None:
 
 
 def _last(words: str) -> list[str]:
-    return [line for line in words.splitlines() if line.strip()][-ERROR_LINES:]
+    return [line for line in strip_ansi(words).splitlines() if line.strip()][-ERROR_LINES:]

@@ -1,5 +1,8 @@
 """What goes wrong with a remote is said in words that help."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from tests.integration.git.conftest import Desk
@@ -51,6 +54,19 @@ async def test_without_git_the_error_says_so(desk: Desk, monkeypatch: pytest.Mon
     monkeypatch.setenv("PATH", str(tmp_path))
     failed = await desk.fail("https://git.example.com/app.git")
     assert (failed.type, failed.message) == ("missing_tool", "no git on PATH")
+
+
+async def test_a_git_that_would_not_heed_its_configuration_is_not_used(
+    desk: Desk, origin: Origin, remote: GitServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    old = tmp_path / "bin" / "git"
+    old.parent.mkdir()
+    old.write_text('#!/bin/sh\ntest "$1" = version && echo git version 2.30.2 && exit\ntouch "$0.used"\n')
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{old.parent}:{os.environ['PATH']}")
+    failed = await desk.fail(f"{remote.url}/app.git")
+    assert (failed.type, failed.message) == ("missing_tool", "git 2.30.2 is too old")
+    assert not old.with_name("git.used").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A service to build, a registry to push it to, and a desk for the steps."""
 
 import shutil
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,12 +83,16 @@ def desk(tmp_path: Path) -> Desk:
     return made
 
 
-@pytest.fixture(params=["buildah", "podman"])
+@pytest.fixture(params=["buildah", "podman", "docker"])
 def builder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Each builder that is there."""
     name = str(request.param)
     needs(name)
     monkeypatch.setenv("PREFECT_INTEGRATIONS_WFEXEC_IMAGE_BUILDER", name)
+    if name == "docker":
+        needs("skopeo")
+        if subprocess.run(["docker", "version"], capture_output=True, check=False).returncode != 0:
+            pytest.skip("no docker daemon answers")
     if name == "podman":
         monkeypatch.setenv("PREFECT_INTEGRATIONS_WFEXEC_BUILD_ISOLATION", "chroot")
     return name

@@ -16,6 +16,7 @@ from prefect_wfexec.steps.image.store import BuiltImage, ImageStore
 from prefect_wfexec.testing import run_step
 from tests.integration.image.conftest import Desk
 from tests.support.processes import processes_with, wait_until
+from tests.support.registry import needs
 from tests.support.secrecy import leaks
 
 TAG = "registry.example.com/team/app:1"
@@ -145,8 +146,10 @@ async def test_two_builds_at_once_do_not_meet(desk: Desk, builder: str) -> None:
     ("setting", "words"), [("BUILD_ISOLATION", "not 'auto', 'oci', 'rootless' or 'chroot'"), ("BUILD_STORAGE", "'vfs'")]
 )
 async def test_a_setting_that_is_wrong_is_named(
-    desk: Desk, builder: str, setting: str, words: str, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, setting: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    needs("buildah")
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_WFEXEC_IMAGE_BUILDER", "buildah")
     variable = f"PREFECT_INTEGRATIONS_WFEXEC_{setting}"
     monkeypatch.setenv(variable, "zfs")
     failed = await desk.fail("image.build", tag=TAG)
