@@ -45,7 +45,9 @@ def find_program(context: StepContext, *names: str, hint: str) -> str:
         found = shutil.which(name, path=path)
         if found:
             return str(Path(found).absolute())
-    raise StepFailed(f"no {' or '.join(names)} on PATH", type="missing_tool", hint=hint, retryable=False)
+    *others, last = names
+    wanted = f"{', '.join(others)} or {last}" if others else last
+    raise StepFailed(f"no {wanted} on PATH", type="missing_tool", hint=hint, retryable=False)
 
 
 async def run_captured(

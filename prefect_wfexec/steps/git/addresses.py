@@ -13,7 +13,8 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _SHORT_SSH = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>[^@/:\[\]]+|\[[^\]@/]+\]):(?P<path>[^:].*)")
 _HELPER = re.compile(r"[A-Za-z0-9+.-]*::")
-_USERINFO = re.compile(r"(?<=//)[^/]*@")
+_USERINFO = re.compile(r"^([A-Za-z]+://)?.*@")
+"""All that may be a credential: a slash or question mark in a password ends nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,8 @@ def read_address(url: str) -> Address:
 
 def shown(url: str) -> str:
     """A URL for messages: without credentials and control characters."""
-    text = "".join(character if character.isprintable() else "?" for character in url[:200])
-    return _USERINFO.sub("", text.partition("?")[0].partition("#")[0])
+    plain = "".join(character if character.isprintable() else " " for character in url)
+    return _USERINFO.sub(r"\1", plain).partition("?")[0].partition("#")[0][:200]
 
 
 def _with_scheme(url: str) -> Address:
@@ -72,7 +73,7 @@ def _with_scheme(url: str) -> Address:
         port = parts.port
     except ValueError:
         raise _refused(url, "its host or port can't be read") from None
-    if parts.scheme not in SCHEMES:
+    if parts.scheme not in SCHEMES or not url.startswith(parts.scheme):
         raise _refused(url, f"'{parts.scheme}' is not a way to clone")
     if "?" in url or "#" in url:
         raise _refused(url, "it has a query or a fragment")
@@ -96,6 +97,8 @@ def _short_ssh(url: str) -> Address:
     found = _SHORT_SSH.fullmatch(url)
     if found is None:
         raise _refused(url, "it is neither a URL nor user@host:path")
+    if "@" in found["path"]:
+        raise _refused(url, "it has credentials in it", hint="save them in a block, and name that with `block`")
     user, host = found["user"] or "", found["host"].lower()
     _check_host(url, host, user)
     return Address("ssh", host, unquote(found["path"]), url, None, user)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,10 +47,12 @@ class ImageStore:
 
     def new_folder(self, step_id: str) -> Path:
         """A folder for a step to build in, empty whatever an earlier attempt left there."""
-        folder = self._root / "at-work" / hashlib.sha256(step_id.encode()).hexdigest()[:16]
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o700, parents=True)
-        return folder
+        at_work = self._root / "at-work"
+        at_work.mkdir(mode=0o700, parents=True, exist_ok=True)
+        prefix = f"{hashlib.sha256(step_id.encode()).hexdigest()[:16]}-"
+        for left in at_work.glob(f"{prefix}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        return Path(tempfile.mkdtemp(dir=at_work, prefix=prefix))
 
     def add(self, name: ImageName, layout: Path) -> BuiltImage:
         """Take in a layout that is complete; from now on the name means this image.

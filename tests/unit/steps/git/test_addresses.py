@@ -43,6 +43,7 @@ def test_an_origin_has_the_port_where_there_is_one() -> None:
         "fd::17",
         "::app",
         "git://git.example.com/app",
+        "HTTPS://git.example.com/app",
         "ftp://git.example.com/app",
         "/srv/git/app.git",
         "../app.git",
@@ -90,6 +91,12 @@ def test_everything_else_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -
         "https://git.example.com/app?token=hunter2-token",
         "https://jane:hunter2-token@git.example.com/a b",
         "file://jane:hunter2-token@host/app",
+        "jane:hunter2-token@git.example.com:app",
+        "https://jane:x/hunter2-token@git.example.com/app",
+        "https://jane:hunter2-token?x@git.example.com/app",
+        "https://jane:hunter2-token#x@git.example.com/app",
+        "https://jane:hunter2-token" + "x" * 300 + "@git.example.com/app",
+        "https://jane:x@hunter2-token@git.example.com/app",
     ],
 )
 def test_a_url_with_credentials_is_refused_and_they_are_not_repeated(url: str) -> None:
