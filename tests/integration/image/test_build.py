@@ -142,6 +142,27 @@ async def test_two_builds_at_once_do_not_meet(desk: Desk, builder: str) -> None:
         assert image.digest == result.outputs["digest"]
 
 
+async def test_a_base_image_that_the_machine_has_is_not_pulled(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    needs("buildah")
+    places = {name: tmp_path / f"machine-{name}" for name in ("graphroot", "runroot")}
+    lines = "".join(f'{name} = "{path}"\n' for name, path in places.items())
+    (tmp_path / "storage.conf").write_text(f'[storage]\ndriver = "vfs"\n{lines}')
+    monkeypatch.setenv("CONTAINERS_STORAGE_CONF", str(tmp_path / "storage.conf"))
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_WFEXEC_IMAGE_BUILDER", "buildah")
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_WFEXEC_BUILD_STORAGE", "vfs")
+    desk.write("FROM scratch\nCOPY busybox /bin/busybox\n", "Base")
+    base = ["buildah", "bud", "-q", "-f", "Base", "-t", "localhost/base:1", "."]
+    subprocess.run(base, cwd=desk.folder / "app", check=True, capture_output=True)
+    desk.write("FROM localhost/base:1\nCMD /bin/busybox\n")
+    await desk.run("image.build", tag=TAG)
+    assert image_of(desk) is not None
+    assert desk.left_behind() == []
+    listed = subprocess.run(["buildah", "images", "--quiet"], check=True, capture_output=True, text=True).stdout
+    assert len(listed.split()) == 1, "nothing was added to the machine's images"
+
+
 @pytest.mark.parametrize(
     ("setting", "words"), [("BUILD_ISOLATION", "not 'auto', 'oci', 'rootless' or 'chroot'"), ("BUILD_STORAGE", "'vfs'")]
 )
