@@ -25,6 +25,10 @@ class Setting:
         value = (os.environ if environ is None else environ).get(self.variable, "").strip()
         return value or self.default
 
+    def is_on(self, environ: Mapping[str, str] | None = None) -> bool:
+        """Whether it says yes: `true`, `yes`, `on` or `1` in any case."""
+        return self.read(environ).casefold() in {"true", "yes", "on", "1"}
+
     def read_list(self, environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
         """Its value as a comma-separated list, empty items left out."""
         return tuple(item.strip() for item in self.read(environ).split(",") if item.strip())
@@ -89,6 +93,30 @@ KEEP_WORKSPACES = Setting(
     "KEEP_WORKSPACES", "how long a run that did not succeed leaves its files on this machine, for a retry", "24h"
 )
 LARGEST_ARTIFACTS = Setting("LARGEST_ARTIFACTS", "how much the artifacts of one step may be together", "100MiB")
+ALLOW_FILE_URLS = Setting(
+    "ALLOW_FILE_URLS", "whether git.clone may read repositories on this machine: true or false", "false"
+)
+GIT_HTTP_HOSTS = Setting(
+    "GIT_HTTP_HOSTS", "comma-separated hosts and host:port pairs that git.clone may reach over http://, unencrypted"
+)
+GIT_SUBMODULE_HOSTS = Setting(
+    "GIT_SUBMODULE_HOSTS",
+    "comma-separated hosts that submodules may come from on top of their repository's own; `*` for any",
+)
+IMAGE_BUILDER = Setting(
+    "IMAGE_BUILDER", "what builds images: buildah, podman, docker or a path of one; the first on PATH when unset"
+)
+BUILD_ISOLATION = Setting(
+    "BUILD_ISOLATION",
+    "how buildah and podman keep RUN apart: oci, rootless or chroot; with auto, chroot where the machine can't start "
+    "containers",
+    "auto",
+)
+BUILD_STORAGE = Setting(
+    "BUILD_STORAGE",
+    "how buildah and podman keep layers while they build: overlay or vfs; with auto, vfs where overlay does not work",
+    "auto",
+)
 
 ALL = (
     SECRET_KEY,
@@ -111,4 +139,10 @@ ALL = (
     WORKSPACES,
     KEEP_WORKSPACES,
     LARGEST_ARTIFACTS,
+    ALLOW_FILE_URLS,
+    GIT_HTTP_HOSTS,
+    GIT_SUBMODULE_HOSTS,
+    IMAGE_BUILDER,
+    BUILD_ISOLATION,
+    BUILD_STORAGE,
 )

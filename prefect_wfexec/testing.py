@@ -134,6 +134,8 @@ def make_context(
     attempt: int = 1,
     api_url: str = "",
     timeout_seconds: float | None = None,
+    workspace: Path | None = None,
+    trigger: Mapping[str, JSON] | None = None,
 ) -> StepContext:
     """What a step of this type is given.
 
@@ -147,6 +149,8 @@ def make_context(
         attempt: Which run of the step this is.
         api_url: Prefect's API, for steps that read saved blocks or may ask it.
         timeout_seconds: The deadline the step is told; `run_step` enforces it.
+        workspace: The run's folder, for steps that make or use files there.
+        trigger: What started the run.
 
     Raises:
         KeyError: there is no such step type.
@@ -173,6 +177,8 @@ def make_context(
         stdout_tail=lambda: _last_bytes(log.text("stdout"), STDOUT_TAIL_BYTES),
         tail=lambda: "\n".join(line for stream, line in log.lines[-TAIL_LINES:] if stream != "system"),
         timeout_seconds=timeout_seconds,
+        workspace=NO_WORKSPACE if workspace is None else Workspace(workspace),
+        trigger=dict(trigger or {}),
     )
 
 

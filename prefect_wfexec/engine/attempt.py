@@ -230,7 +230,12 @@ class Attempt:
             timeout_seconds=self._step.timeout_seconds,
             first_started=self._first_started if is_own else None,
             workspace=services.workspace,
+            trigger=self._trigger(),
         )
+
+    def _trigger(self) -> Mapping[str, JSON]:
+        trigger = self._scope.get("trigger")
+        return trigger if isinstance(trigger, dict) else {}
 
     async def _rendered(self, step: Step, scope: Mapping[str, JSON]) -> tuple[dict[str, JSON], dict[str, str]]:
         names = references({"with": dict(step.with_), "env": dict(step.env)}).secrets

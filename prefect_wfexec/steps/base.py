@@ -183,6 +183,7 @@ class StepContext:
         timeout_seconds: The step's deadline, None without one.
         first_started: When the step's first attempt began, which may have been in another process.
         workspace: The run's folder on this machine, for files that later steps need.
+        trigger: What started the run, as expressions see it.
     """
 
     step: Step
@@ -204,6 +205,7 @@ class StepContext:
     timeout_seconds: float | None = None
     first_started: datetime | None = None
     workspace: Workspace = NO_WORKSPACE
+    trigger: Mapping[str, JSON] = field(default_factory=dict)
 
     @property
     def scratch(self) -> Path:
@@ -212,12 +214,16 @@ class StepContext:
 
 
 class StepType(ABC):
-    """Base of every step type; register a subclass with `@step_type("name")`."""
+    """Base of every step type; register a subclass with `@step_type("name")`.
+
+    Attributes:
+        tools: The programs it runs; of `buildah|podman|docker` one is enough.
+        block_slugs: The block types that its `block` may be a document of, the first one before the others.
+    """
 
     spec: ClassVar[StepSpec]
-
     tools: ClassVar[tuple[str, ...]] = ()
-    """The programs it runs, as they are called on PATH."""
+    block_slugs: ClassVar[tuple[str, ...]] = ()
 
     uses_files: ClassVar[bool] = True
     """Whether it may need files that earlier steps left: they are brought to its machine first."""

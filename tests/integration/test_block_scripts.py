@@ -12,9 +12,11 @@ import pytest
 from prefect_wfexec.blocks import (
     ApprovalPolicy,
     CleanupPolicy,
+    GitCredentials,
     GitHubTrigger,
     IncidentTrigger,
     Mailer,
+    RegistryCredentials,
     SlackBot,
     SonarQube,
     TargetEnvironment,
@@ -59,6 +61,8 @@ async def no_blocks_afterwards(api: PrefectServer) -> AsyncIterator[None]:
         (CleanupPolicy, ["sandboxes"]),
         (GitHubTrigger, ["github-webhook"]),
         (IncidentTrigger, ["incidents"]),
+        (GitCredentials, ["git"]),
+        (RegistryCredentials, ["registry"]),
     ):
         for name in names:
             with contextlib.suppress(ValueError):  # it was not saved
@@ -161,6 +165,12 @@ async def test_production_deploy_asks_the_people_of_the_saved_policy(api: Prefec
         ("target_environments.py", {"PRODUCTION_PROTECTED": "yes"}, "PRODUCTION_PROTECTED is 'yes'"),
         ("target_environments.py", {"STAGING_PROTECTED": "true"}, "STAGING_POLICY is not set"),
         ("trigger_secrets.py", {"GITHUB_WEBHOOK_SECRET": " "}, "none of GITHUB_WEBHOOK_SECRET"),
+        ("git_credentials.py", {"GIT_TOKEN": ""}, "neither GIT_TOKEN nor GIT_PRIVATE_KEY is set"),
+        ("git_credentials.py", {"GIT_TOKEN": "correct horse\n"}, "GIT_TOKEN: "),
+        ("registry_credentials.py", {"REGISTRY": ""}, "REGISTRY is not set"),
+        ("registry_credentials.py", {"REGISTRY": "https://r.example"}, "REGISTRY: "),
+        ("registry_credentials.py", {"REGISTRY": "r.example", "REGISTRY_USERNAME": "a"}, "REGISTRY_PASSWORD: "),
+        ("registry_credentials.py", {"REGISTRY": "r.example", "REGISTRY_TLS_VERIFY": "no"}, "REGISTRY_TLS_VERIFY is"),
     ],
 )
 def test_what_is_missing_or_wrong_is_named_and_nothing_is_saved(
@@ -204,3 +214,26 @@ async def test_a_secret_that_is_replaced_goes_on_proving_deliveries_for_a_time(a
     assert ends is not None
     assert timedelta(hours=1) < ends - datetime.now(UTC) <= timedelta(hours=2)
     assert [one.value for one in alone.all] == [b"tr0ub4dor"]
+
+
+@pytest.mark.usefixtures("no_blocks_afterwards")
+async def test_the_credentials_of_a_pipeline_are_saved_as_steps_read_them(api: PrefectServer) -> None:
+    from prefect_wfexec.steps.git.credentials import read_access
+
+    given = {
+        "git_credentials.py": {"GIT_TOKEN": "correct horse", "GIT_USERNAME": "jane"},
+        "registry_credentials.py": {
+            "REGISTRY": "registry.example.com",
+            "REGISTRY_USERNAME": "deploys",
+            "REGISTRY_PASSWORD": "battery staple",
+        },
+    }
+    for script, variables in given.items():
+        ended = run_script(script, api, **variables)
+        assert ended.returncode == 0, ended.stderr
+        assert not {"horse", "staple"} & set(ended.stdout.split())
+    access = await read_access("git")
+    assert (access.username, access.token.get_secret_value()) == ("jane", "correct horse")
+    registry = await RegistryCredentials.aload("registry")
+    assert (registry.registry, registry.username, registry.tls_verify) == ("registry.example.com", "deploys", True)
+    assert registry.password.get_secret_value() == "battery staple"

@@ -11,10 +11,12 @@ import prefect_wfexec.blocks as blocks
 from prefect_wfexec.blocks import (
     ApprovalPolicy,
     CleanupPolicy,
+    GitCredentials,
     GitHubTrigger,
     GitLabTrigger,
     IncidentTrigger,
     Mailer,
+    RegistryCredentials,
     SlackBot,
     TargetEnvironment,
     WebhookTrigger,
@@ -43,11 +45,18 @@ def test_the_step_looks_for_the_type_that_the_block_is() -> None:
     assert SlackBot.get_block_type_name() == BLOCK_TYPE_NAME
 
 
-@pytest.mark.parametrize("kind", [ApprovalPolicy, CleanupPolicy, Mailer, SlackBot, TargetEnvironment, *TRIGGERS])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(ApprovalPolicy, CleanupPolicy, GitCredentials, Mailer, RegistryCredentials, SlackBot, TargetEnvironment),
+        *TRIGGERS,
+    ],
+)
 def test_the_form_in_prefect_explains_every_field(kind: type[Block]) -> None:
     schema = kind.model_json_schema()
     assert all(field["title"] and field["description"] for field in schema["properties"].values())
     secret = {SlackBot: ["signing_secret", "token"], Mailer: ["password"]}
+    secret |= {GitCredentials: ["private_key", "token"], RegistryCredentials: ["password"]}
     secret |= {key: ["previous_secret", "secret"] for key in TRIGGERS}
     assert sorted(schema["secret_fields"]) == secret.get(kind, [])
     # Of a field that may be null the page makes two, and shows a secret in it.
@@ -115,3 +124,38 @@ def test_a_previous_secret_has_an_end_in_utc_and_none_is_shown() -> None:
     assert block.previous_secret_expires == datetime(2030, 1, 1, tzinfo=UTC)
     assert "-one" not in repr(block)
     assert GitHubTrigger(secret="x", previous_secret_expires="").previous_secret_expires is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, "a token or a private key"),
+        ({"token": "pasted\n"}, "white space"),
+        ({"token": "x", "username": "a:b"}, "without a colon"),
+        ({"token": "x", "username": "-oProxyCommand=x"}, "without a colon"),
+        ({"private_key": "ssh-ed25519 AAAA"}, "a private key is wanted"),
+    ],
+)
+def test_git_credentials_that_can_not_work_are_refused(fields: dict[str, str], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        GitCredentials(**fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"registry": "https://registry.example.com"}, "and nothing else"),
+        ({"registry": "registry.example.com/team"}, "and nothing else"),
+        ({"registry": "-x"}, "and nothing else"),
+        ({"registry": "r.example", "username": "a"}, "go together"),
+        ({"registry": "r.example", "password": "a"}, "go together"),
+        ({"registry": "r.example", "username": "a:b", "password": "c"}, "without a colon"),
+    ],
+)
+def test_a_registry_that_can_not_work_is_refused(fields: dict[str, str], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        RegistryCredentials(**fields)
+
+
+def test_a_registry_is_kept_as_image_names_have_it() -> None:
+    assert RegistryCredentials(registry=" Registry.Example.com:5000 ").registry == "registry.example.com:5000"

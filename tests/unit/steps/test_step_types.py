@@ -35,10 +35,6 @@ CONTRACT = {
     "deploy.script": ("shell dir image", "exit_code"),
 }
 PLANNED = {
-    "git.clone": {"url": "https://example.com/x.git"},
-    "image.build": {"tag": "x:1"},
-    "image.push": {"ref": "x:1"},
-    "image.fetch": {"ref": "x:1"},
     "kubernetes.job": {"manifest": "job.yaml"},
     "deploy.kubernetes": {"manifests": "k8s"},
     "deploy.script": {"image": "x:1"},

@@ -1,0 +1,5 @@
+"""Git: check a commit out."""
+
+from prefect_wfexec.steps.git.clone import GitClone
+
+__all__ = ["GitClone"]
