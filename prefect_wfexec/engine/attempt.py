@@ -48,8 +48,7 @@ class Services(Protocol):
     @property
     def blobs(self) -> BlobStore: ...
 
-    @property
-    def is_protected(self) -> bool: ...
+    def is_protected(self, step: Step) -> bool: ...
 
     async def secrets(self, names: frozenset[str]) -> dict[str, JSON]: ...
 
@@ -179,7 +178,7 @@ class Attempt:
         with_, env = await self._rendered()
         inputs = validate_with(self._kind.spec, with_)
         services = self._services
-        make = protected_environment if services.is_protected else step_environment
+        make = protected_environment if services.is_protected(self._step) else step_environment
         environment = partial(make, os.environ, env, PASS_ENV.read_list())
         context = StepContext(
             step=self._step,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefect_wfexec.definition.model import JSON
+from prefect_wfexec.definition.model import JSON, Step
 from prefect_wfexec.engine import fencing
 from prefect_wfexec.engine.commands import Commands
 from prefect_wfexec.engine.flow_run import page_of, run_name
@@ -60,11 +60,12 @@ class Lending:
         traces = home / "wfexec" / "runs" / str(flow_run.id)
         self.commands = Commands(self.supervisor, traces, lambda: self.masker.secrets)
 
-    @property
-    def is_protected(self) -> bool:
-        """Whether the run's environment is protected: steps get no more of this process's variables than is listed."""
-        validation = self.journal.state.validation
-        return validation is not None and validation.is_protected
+    def is_protected(self, step: Step) -> bool:
+        """Whether a step's environment is protected: it gets no more of this process's variables than is listed."""
+        state = self.journal.state
+        target = state.target(step.environment)
+        is_protected = state.validation is not None and state.validation.is_protected
+        return is_protected or (target is not None and target.is_protected)
 
     async def secrets(self, names: frozenset[str]) -> dict[str, JSON]:
         """The values of the Secret blocks behind `names`."""

@@ -67,7 +67,7 @@ async def enter_run(
     elif not await is_valid(engine, workflow, scopes, lent.journal):
         return None
     await load_values(lent.journal.state, scopes.values, lent.blobs, lent.masker)
-    return Entered(workflow, scopes, Decider(outline, scopes, engine))
+    return Entered(workflow, scopes, Decider(outline, scopes, engine, lent.masker.mask_value))
 
 
 def _opening(

@@ -15,6 +15,7 @@ from prefect_wfexec.journal.blobref import BlobRef
 from prefect_wfexec.runtime.command import CommandResult, StopPolicy
 from prefect_wfexec.runtime.masking import Masker
 from prefect_wfexec.runtime.workspace import NO_WORKSPACE, Workspace
+from prefect_wfexec.steps.checking import BlockUse, CheckContext, Problem
 
 
 class WithModel(BaseModel):
@@ -212,9 +213,18 @@ class StepContext:
 
 
 class StepType(ABC):
-    """Base of every step type; register a subclass with `@step_type("name")`."""
+    """Base of every step type; register a subclass with `@step_type("name")`.
+
+    Validation, the first step of a pipeline, looks at what `tools` and `blocks` say and at what `check` finds.
+    """
 
     spec: ClassVar[StepSpec]
+
+    tools: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """The programs it needs on PATH; of each group one does, e.g. `(("git",), ("buildah", "docker"))`."""
+
+    blocks: ClassVar[tuple[BlockUse, ...]] = ()
+    """The saved blocks it needs."""
 
     Inputs: ClassVar[type[WithModel]]
     Outputs: ClassVar[type[OutputsModel]] = NoOutputs
@@ -227,6 +237,21 @@ class StepType(ABC):
             StepFailed: it did not succeed.
             StepSkipped: there is nothing to do.
         """
+
+    async def check(self, context: CheckContext) -> list[Problem]:
+        """Look, before the first step of a pipeline, at what would keep a step from succeeding.
+
+        It changes nothing, and takes no longer than seconds. What it can't know yet is no problem. Files that steps
+        make are not there yet.
+
+        Args:
+            context: What is known of the step so far.
+
+        Returns:
+            What is wrong, each with its mend; registry logins that are refused, for one.
+        """
+        del context
+        return []
 
     async def restore(  # noqa: B027 - most steps leave no files behind
         self, context: StepContext, outputs: Mapping[str, JSON]
