@@ -37,20 +37,24 @@ def opening_of_deployment(step: Step, target: Target, scopes: Scopes, state: Exe
 
 
 def is_approved_deployment(opening: Opening, state: ExecutionState) -> bool:
-    """Whether the deployment was approved as it is to be made now, by the rules of now.
+    """Whether the deployment was approved as it is to be made now.
 
-    An approval holds for the attempt it was given for. It covers a later one that deploys the same, unless a rule says
-    that approvals are never used again.
+    An approval holds for the attempt it was given for. It covers a later one that deploys the same, when it would do by
+    the rules of then, and unless one says that approvals are never used again.
     """
     digest = subject_digest(opening.subject)
     return any(
         gate.outcome == "approved"
         and gate.subject_digest == digest
-        and (is_fresh(gate, state) or (gate.reuse and opening.rules.reuse))
-        and suffices(gate.approvals, opening.rules, state)
+        and (is_fresh(gate, state) or _covers(gate, opening, state))
         for gate in state.gates
         if gate.step == opening.step and gate.environment == opening.environment
     )
+
+
+def _covers(gate: Gate, opening: Opening, state: ExecutionState) -> bool:
+    is_reusable = gate.reuse and opening.rules.reuse
+    return is_reusable and suffices(gate.approvals, opening.rules, state)
 
 
 def refusal_of_deployment(step: Step, state: ExecutionState) -> tuple[str, str] | None:
