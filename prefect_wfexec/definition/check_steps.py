@@ -257,6 +257,7 @@ def _check_plan(draft: Draft, step: StepDraft) -> None:
         source = draft.by_id.get(name)
         if source is None or not source.uses:
             continue
-        if source.uses != PLAN or output[:1] != ("plan",):
+        name_of_output = output[1:2] if source.raw.matrix else output[:1]
+        if source.uses != PLAN or name_of_output != ("plan",):
             message = f"{step.label} applies '{name}.{'.'.join(output)}', which is no saved plan of a {PLAN} step"
             draft.report.error("plan-not-from-plan", message, path, hint)

@@ -1,5 +1,6 @@
 """Which steps run again when a run is taken up again: pure functions of the folded state."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -118,7 +119,7 @@ def _failed_step(outline: Outline, state: ExecutionState, step_id: str) -> str:
         return step_id
     word = "has not run" if current.status is StepStatus.PENDING else f"is {current.status.value}"
     failed = failed_steps(outline, state)
-    hint = f"retry {join_names(failed)}" if failed else f"run it again with --from {step_id}"
+    hint = f"retry {join_names(failed)}" if failed else f"run it again with --from {shlex.quote(step_id)}"
     raise CannotReset(f"step '{step_id}' has not failed, it {word}", hint=hint, code="not-failed")
 
 
@@ -221,6 +222,9 @@ def _used_plans(outline: Outline, state: ExecutionState, step: Step) -> Iterator
         return
     named = _named(outline, step)
     plans = {step_id for step_id in named if outline.steps[step_id].uses == _PLAN}
+    if step.instance is not None:
+        key = step.instance.key
+        plans = {one for one in plans if (own := outline.steps[one].instance) and own.key == key} or plans
     yield from plans
     for other in outline.ancestors_among(step.id, outline.steps):
         if _named(outline, outline.steps[other]) & plans:

@@ -1,5 +1,6 @@
 """Retry, retry from a step, skip: what has ended is taken up again, by a worker or by this process."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -224,4 +225,5 @@ async def _require_outputs(
             await load_outputs(step.outputs_ref, blobs)
         except EngineError as error:
             words = f"what step '{step.id}' gave is gone: {error.message}"
-            raise UsageError(words, hint=f"run it again with --from {step.id}", code="outputs-gone") from None
+            hint = f"run it again with --from {shlex.quote(step.id)}"
+            raise UsageError(words, hint=hint, code="outputs-gone") from None
