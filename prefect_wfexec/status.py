@@ -1,5 +1,6 @@
 """The words for what a step or a run is doing, and how Prefect's own words map onto them."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 
@@ -47,6 +48,22 @@ _STEP_COLOR = {
     StepStatus.SKIPPED: "grey50",
     StepStatus.CANCELLED: "grey50",
 }
+
+
+def status_of_all(statuses: Sequence[StepStatus]) -> StepStatus:
+    """The one word for several steps: what they do, and once all have ended the worst of how they did.
+
+    Some that were skipped among others that succeeded do not matter.
+    """
+    if any(not status.is_final for status in statuses):
+        if all(status is StepStatus.PENDING for status in statuses):
+            return StepStatus.PENDING
+        is_waiting = StepStatus.WAITING in statuses and StepStatus.RUNNING not in statuses
+        return StepStatus.WAITING if is_waiting else StepStatus.RUNNING
+    for worst in (StepStatus.FAILED, StepStatus.CANCELLED, StepStatus.SUCCESS):
+        if worst in statuses:
+            return worst
+    return StepStatus.SKIPPED
 
 
 class RunStatus(StrEnum):

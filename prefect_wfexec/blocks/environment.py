@@ -1,9 +1,9 @@
 """A target environment: what a workflow deploys to, and what is different there."""
 
-from typing import Any
+from typing import Any, Literal
 
 from prefect.blocks.core import Block
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from prefect_wfexec.blocks.approval import ApprovalPolicy
 
@@ -13,6 +13,8 @@ class TargetEnvironment(Block):
 
     Attributes:
         active: Whether runs may deploy there; those that would end before their first step.
+        deployment: Whether a deploy step goes on by itself there, or waits until somebody says so.
+        approvers: Who may say so, where no policy does.
         protected: Whether nothing is applied, destroyed or deployed there without an approval by named people.
         policy: Who may approve there, and how; a definition can't loosen it.
         lock_key: What only one run at a time may hold there.
@@ -37,6 +39,17 @@ class TargetEnvironment(Block):
         title="Active",
         description="Whether runs may deploy here. A run for an inactive environment ends before its first step.",
     )
+    deployment: Literal["automatic", "manual"] = Field(
+        default="automatic",
+        title="Deployment",
+        description="Of a step with `environments`: `automatic` deploys at once; `manual` waits until somebody "
+        "approves, one of the approvers or of the policy where there are some.",
+    )
+    approvers: list[str] = Field(
+        default=[],
+        title="Approvers",
+        description="Who may approve here, best by mail address. For more rules than names take a policy instead.",
+    )
     protected: bool = Field(
         default=False,
         title="Protected",
@@ -55,3 +68,9 @@ class TargetEnvironment(Block):
         title="Variables",
         description="What differs here, for expressions: `environment.variables.name`. No secrets.",
     )
+
+    @model_validator(mode="after")
+    def _one_source_of_rules(self) -> "TargetEnvironment":
+        if self.approvers and self.policy:
+            raise ValueError("approvers stand here or in the policy, not in both")
+        return self

@@ -80,6 +80,7 @@ def _looking(commands: "argparse._SubParsersAction[Parser]") -> None:
     _json(history)
     logs = _run_command(commands, "logs", "print a run's log")
     logs.add_argument("--step", metavar="S")
+    logs.add_argument("--phase", metavar="P", help="only the steps of this phase of a pipeline, e.g. build")
     logs.add_argument("--stream", choices=["all", "output", "errors"], default="all")
     logs.add_argument("--search", metavar="TEXT")
     logs.add_argument("--follow", action="store_true", help="until the run ends")

@@ -1,7 +1,6 @@
 """`serve` and `deliveries`."""
 
 import argparse
-import asyncio
 from typing import Any
 
 from prefect_wfexec.cli.lists import moment, table
@@ -10,17 +9,11 @@ from prefect_wfexec.errors import UsageError
 from prefect_wfexec.gateway.deliveries.database import database_url
 from prefect_wfexec.gateway.deliveries.records import Delivery, Outcome
 from prefect_wfexec.gateway.deliveries.store import Store
+from prefect_wfexec.gateway.event_loop import loop_factory
 from prefect_wfexec.gateway.redelivering import redeliver
 from prefect_wfexec.operations.connection import connected, reachable
 
-
-def loop_factory() -> asyncio.AbstractEventLoop:
-    """The quickest event loop there is: what a delivery costs is mostly its connection."""
-    try:
-        import uvloop
-    except ModuleNotFoundError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
+__all__ = ["deliveries", "loop_factory", "serve"]
 
 
 async def serve(arguments: argparse.Namespace) -> int:

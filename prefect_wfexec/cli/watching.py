@@ -1,6 +1,7 @@
 """Showing a run as it goes on, and answering its gates."""
 
 import asyncio
+import shlex
 import sys
 from collections.abc import Sequence
 from types import TracebackType
@@ -170,7 +171,7 @@ class Watcher:
 def _how_to_decide(gate: Gate, run: str) -> str:
     if "approve" in gate.choices:
         return f"decide with `wfexec approve {run}` or `wfexec reject {run}`"
-    skip = f", `wfexec skip {run} --step {gate.step} --reason …`" if "skip" in gate.choices else ""
+    skip = f", `wfexec skip {run} --step {shlex.quote(gate.step)} --reason …`" if "skip" in gate.choices else ""
     return f"decide with `wfexec approve {run}` to retry{skip}, or `wfexec reject {run}` to abort"
 
 

@@ -17,6 +17,7 @@ from prefect_wfexec.definition.expressions import (
     ExpressionError,
     compile_expression,
 )
+from prefect_wfexec.definition.instances import known_keys
 from prefect_wfexec.definition.lenient import keys_of
 from prefect_wfexec.definition.model import JSON
 from prefect_wfexec.definition.reasons import hyphen_hint, root_hint
@@ -211,11 +212,23 @@ class _Check:
             near = did_you_mean(field, STEP_FIELDS)
             hint = near or f"a step has {' and '.join(STEP_FIELDS)}: write steps.{step.id}.outputs.{field}"
             self._error("unknown-field", f"a step has no '{field}'", hint)
-        elif field == "outputs" and len(reference.path) > 2 and step.spec is not None and not step.raw.matrix:
-            self._output(step, step.spec, reference)
+        elif field == "outputs" and len(reference.path) > 2 and step.spec is not None:
+            outputs = reference.path[2:]
+            if step.raw.matrix or step.raw.environments:
+                self._instance(step, outputs[0])
+                outputs = outputs[1:]
+            if outputs:
+                self._output(step, step.spec, outputs)
 
-    def _output(self, step: StepDraft, spec: StepSpec, reference: Reference) -> None:
-        name = reference.path[2]
+    def _instance(self, step: StepDraft, key: str) -> None:
+        """The outputs of a step with a matrix or environments stand under what names each of its instances."""
+        known = known_keys(step.raw.matrix, step.raw.environments)
+        if known is not None and key not in known:
+            hint = suggest(key, known, "there are")
+            self._error("unknown-instance", f"step '{step.id}' has no instance '{key}' to give outputs", hint)
+
+    def _output(self, step: StepDraft, spec: StepSpec, path: tuple[str, ...]) -> None:
+        name = path[0]
         known = keys_of(spec.outputs)
         if name not in known:
             if not spec.open_outputs:
@@ -223,9 +236,9 @@ class _Check:
                 self._error("unknown-output", f"step '{step.id}' ({spec.name}) gives no output '{name}'", hint)
             return
         inner = _model_of(spec.outputs, name)
-        if inner is not None and len(reference.path) > 3 and reference.path[3] not in keys_of(inner):
-            hint = suggest(reference.path[3], keys_of(inner), "it has")
-            self._error("unknown-output", f"the output '{name}' of step '{step.id}' has no '{reference.path[3]}'", hint)
+        if inner is not None and len(path) > 1 and path[1] not in keys_of(inner):
+            hint = suggest(path[1], keys_of(inner), "it has")
+            self._error("unknown-output", f"the output '{name}' of step '{step.id}' has no '{path[1]}'", hint)
 
     def _error(self, code: str, message: str, hint: str | None) -> None:
         shown = shorten(self.source, 60)

@@ -5,13 +5,13 @@ import re
 from prefect_wfexec.definition.check_artifacts import check_artifacts
 from prefect_wfexec.definition.check_expressions import EVERYWHERE, Where, check_condition, check_value, references_in
 from prefect_wfexec.definition.check_inputs import CEL_WORDS
-from prefect_wfexec.definition.check_matrix import check_matrix
+from prefect_wfexec.definition.check_matrix import check_deploys, check_environments, check_matrix
 from prefect_wfexec.definition.diagnostics import shown, suggest
 from prefect_wfexec.definition.draft import Draft, StepDraft
 from prefect_wfexec.definition.expressions import ExpressionError
 from prefect_wfexec.definition.lenient import keys_of
 from prefect_wfexec.definition.model import JSON
-from prefect_wfexec.definition.raw import ID_PATTERN
+from prefect_wfexec.definition.raw import ID_PATTERN, VALIDATION
 from prefect_wfexec.definition.references import references_of
 from prefect_wfexec.definition.templates import OPEN, Expression, is_deferred, split_template
 from prefect_wfexec.definition.withs import check_with
@@ -20,12 +20,14 @@ Path = tuple[str | int, ...]
 
 MAX_ID = 64
 MAX_TIMEOUT_SECONDS = 30 * 86400.0
-APPLY, PLAN, DEPLOY_PREFIX = "terraform.apply", "terraform.plan", "deploy."
+APPLY, PLAN = "terraform.apply", "terraform.plan"
 
 _ID = re.compile(ID_PATTERN, re.ASCII)
 _WITH_ROOTS = EVERYWHERE | {"steps", "env", "matrix", "secrets"}
 _ENV_ROOTS = EVERYWHERE | {"steps", "matrix", "secrets"}
 _IF_ROOTS = EVERYWHERE | {"steps", "matrix"}
+_MATRIX_ROOTS = frozenset({"workflow", "inputs"})
+"""What is known before the first step, and stays as it is: how many steps a run has does not change on the way."""
 _LITERAL_KEYS = (
     "id",
     "name",
@@ -55,6 +57,10 @@ def check_id(draft: Draft, step: StepDraft) -> None:
     if not _ID.fullmatch(name) or len(name) > MAX_ID or name in CEL_WORDS:
         report.error("bad-id", f"{shown(name)} can't be the id of a step", path, _id_mend(name))
         draft.faulty_ids |= {name, _folded(name)}
+    elif name == VALIDATION and step.phase is not None:
+        message = f"the id '{name}' is that of the step every pipeline begins with"
+        report.error("reserved-id", message, path, "choose another id")
+        draft.faulty_ids.add(name)
     elif name in draft.by_id:
         first = report.line_of((*draft.by_id[name].path, "id"))
         report.error("duplicate-id", f"the id '{name}' is taken, in line {first}", path, "choose another id")
@@ -83,13 +89,7 @@ def check_type(draft: Draft, step: StepDraft) -> None:
             (*step.path, "retry"),
             "remove 'retry', look at what happened, and retry the run by hand",
         )
-    if "environments" in step.keys and not spec.name.startswith(DEPLOY_PREFIX):
-        draft.report.error_at_key(
-            "environments-not-deploy",
-            f"{step.label} is no deploy step, so it has no 'environments'",
-            (*step.path, "environments"),
-            "only deploy.… steps go through environments in turn",
-        )
+    check_deploys(draft, step, spec)
 
 
 def check_options(draft: Draft, step: StepDraft) -> None:
@@ -108,10 +108,8 @@ def check_options(draft: Draft, step: StepDraft) -> None:
         check_matrix(draft, step)
     if "artifacts" in step.keys:
         check_artifacts(draft, step)
-    if "environments" in step.keys and not raw.environments:
-        report.error(
-            "bad-value", "'environments' is empty", (*step.path, "environments"), "name them, or remove the key"
-        )
+    if "environments" in step.keys:
+        check_environments(draft, step)
     if "name" in step.keys and not raw.name.isprintable():
         report.error("bad-value", "'name' must be one line", (*step.path, "name"))
     for key in _LITERAL_KEYS:
@@ -144,7 +142,7 @@ def check_step_expressions(draft: Draft, step: StepDraft) -> None:
         where = Where(f"'if' of {step.label}", _IF_ROOTS - without, step)
         check_condition(draft, step.raw.if_, (*step.path, "if"), where)
     if "matrix" in step.keys:
-        where = Where(f"'matrix' of {step.label}", EVERYWHERE | {"steps"}, step)
+        where = Where(f"'matrix' of {step.label}", _MATRIX_ROOTS, step)
         check_value(draft, dict(step.raw.matrix), (*step.path, "matrix"), where)
     if "cleanup" in step.keys and step.raw.cleanup.with_:
         where = Where(f"'cleanup' of {step.label}", _WITH_ROOTS - without - {"env"}, step, includes_self=True)
@@ -274,6 +272,7 @@ def _check_plan(draft: Draft, step: StepDraft) -> None:
         source = draft.by_id.get(name)
         if source is None or not source.uses:
             continue
-        if source.uses != PLAN or output[:1] != ("plan",):
+        name_of_output = output[1:2] if source.raw.matrix else output[:1]
+        if source.uses != PLAN or name_of_output != ("plan",):
             message = f"{step.label} applies '{name}.{'.'.join(output)}', which is no saved plan of a {PLAN} step"
             draft.report.error("plan-not-from-plan", message, path, hint)

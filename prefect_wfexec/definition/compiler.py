@@ -8,6 +8,7 @@ from pathlib import Path as FilePath
 from prefect_wfexec.definition.catalog import Catalog
 from prefect_wfexec.definition.check_expressions import EVERYWHERE, Where, check_value
 from prefect_wfexec.definition.check_inputs import check_inputs
+from prefect_wfexec.definition.check_matrix import check_size
 from prefect_wfexec.definition.check_order import resolve_order
 from prefect_wfexec.definition.check_steps import (
     check_id,
@@ -20,6 +21,7 @@ from prefect_wfexec.definition.check_triggers import check_triggers
 from prefect_wfexec.definition.diagnostics import TooMany, shown, suggest
 from prefect_wfexec.definition.document import Document
 from prefect_wfexec.definition.draft import Draft, StepDraft
+from prefect_wfexec.definition.expansion import MAX_STEPS
 from prefect_wfexec.definition.lenient import read_shape
 from prefect_wfexec.definition.model import JSON, Cleanup, CleanupRules, Concurrency, Retry, Step, Trigger, Workflow
 from prefect_wfexec.definition.raw import (
@@ -39,7 +41,6 @@ from prefect_wfexec.definition.templates import OPEN, bare, is_deferred
 Path = tuple[str | int, ...]
 
 MAX_NAME = 100
-MAX_STEPS = 2000
 _NAME = re.compile(NAME_PATTERN, re.ASCII)
 
 
@@ -73,6 +74,7 @@ def _check(draft: Draft) -> list[Trigger]:
     for step in draft.steps:
         check_type(draft, step)
         check_options(draft, step)
+    check_size(draft)
     resolve_order(draft)
     for step in draft.steps:
         check_step_expressions(draft, step)

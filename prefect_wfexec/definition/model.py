@@ -65,8 +65,33 @@ class CleanupRules:
 
 
 @dataclass(frozen=True, slots=True)
+class Instance:
+    """Which one this is of the steps that a `matrix` or `environments` makes of one.
+
+    Attributes:
+        of: The id of the step in the definition.
+        key: What tells it from the others: `eu`, `eu,1`, or the environment's name. Its id is `of[key]`.
+        matrix: Its values.
+        environment: The environment it deploys to.
+    """
+
+    of: str
+    key: str
+    matrix: Mapping[str, JSON] = field(default_factory=dict)
+    environment: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Its id among the steps of a run."""
+        return f"{self.of}[{self.key}]"
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """One step. `needs` is resolved: the step above it unless the definition says otherwise."""
+    """One step. `needs` is resolved: the step above it unless the definition says otherwise.
+
+    A step with a `matrix` or `environments` is as many steps in a run, each with its `instance`.
+    """
 
     id: str
     name: str
@@ -89,6 +114,12 @@ class Step:
     environments: tuple[str, ...] = ()
     phase: str | None = None
     line: int = 0
+    instance: Instance | None = None
+
+    @property
+    def environment(self) -> str | None:
+        """The environment this instance deploys to; None for any other step."""
+        return self.instance.environment if self.instance is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +162,10 @@ class Workflow:
     """sha256 of `text`, hexadecimal."""
     path: Path | None = None
     """The file it was read from; its folder is where relative paths start."""
+    instances: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The ids of what a run makes of its steps with a `matrix` or `environments`, by the id in the definition."""
+    matrix_inputs: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The inputs that say how many instances a step has, by the id in the definition."""
 
     def step(self, step_id: str) -> Step:
         """The step with this id.
@@ -142,3 +177,9 @@ class Workflow:
             if step.id == step_id:
                 return step
         raise KeyError(step_id)
+
+    def steps_named(self, name: str) -> tuple[str, ...]:
+        """The ids of the steps that a name means: the step itself, or all its instances; none when there is none."""
+        if name in self.instances:
+            return self.instances[name]
+        return (name,) if any(step.id == name for step in self.steps) else ()

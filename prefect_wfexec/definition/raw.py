@@ -17,6 +17,9 @@ VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 ERROR_TYPE_PATTERN = r"^[a-z][a-z0-9_]*$"
 
 PHASES = ("source", "pre_build", "build", "post_build", "push", "post_push", "deploy", "post_deploy")
+DEPLOY_PHASE = "deploy"
+VALIDATION = "validation"
+"""The phase before the first, its only step, and that step's type: every pipeline begins with it."""
 
 InputTypeWord = Literal["string", "integer", "number", "boolean", "array", "object"]
 WhenWord = Literal["success", "failure", "always", "cancelled"]

@@ -13,6 +13,7 @@ from pydantic.json_schema import models_json_schema
 from prefect_wfexec.definition.catalog import Catalog, StepSpec
 from prefect_wfexec.definition.check_inputs import RESERVED
 from prefect_wfexec.definition.raw import (
+    DEPLOY_PHASE,
     INPUT_PATTERN,
     PHASES,
     RawCleanup,
@@ -140,7 +141,7 @@ def _step_rule(spec: StepSpec) -> Schema:
         then["required"] = required
     if not spec.accepts_run:
         then["properties"]["run"] = False
-    if not spec.name.startswith("deploy."):
+    if spec.is_gate:
         then["properties"]["environments"] = False
     return {"if": {"properties": {"uses": {"const": spec.name}}, "required": ["uses"]}, "then": then}
 
@@ -177,9 +178,17 @@ def _complete_triggers(definitions: dict[str, Schema]) -> None:
     }
 
 
+_ONLY_DEPLOYS_HAVE_ENVIRONMENTS: Schema = {
+    "if": {"not": {"properties": {"uses": {"pattern": r"^deploy\."}}, "required": ["uses"]}},
+    "then": {"properties": {"environments": False}},
+}
+
+
 def _top(properties: dict[str, Schema]) -> Schema:
-    steps: Schema = {"type": "array", "minItems": 1, "items": _ref("RawStep")}
-    phase: Schema = {"type": "array", "items": _ref("RawStep")}
+    elsewhere: Schema = {"allOf": [_ref("RawStep"), _ONLY_DEPLOYS_HAVE_ENVIRONMENTS]}
+    steps: Schema = {"type": "array", "minItems": 1, "items": elsewhere}
+    phases: dict[str, Schema] = {name: {"type": "array", "items": elsewhere} for name in PHASES}
+    phases[DEPLOY_PHASE] = {"type": "array", "items": _ref("RawStep")}
     names: Schema = {"pattern": INPUT_PATTERN, "not": {"enum": sorted(RESERVED)}}
     shapes: dict[str, Schema] = {
         "inputs": {"type": "object", "propertyNames": names, "additionalProperties": _ref("RawInput")},
@@ -192,7 +201,7 @@ def _top(properties: dict[str, Schema]) -> Schema:
             "type": "object",
             "additionalProperties": False,
             "minProperties": 1,
-            "properties": dict.fromkeys(PHASES, phase),
+            "properties": phases,
         },
     }
     return {key: {**shapes.get(key, one), **_description(one)} for key, one in properties.items()}

@@ -15,6 +15,7 @@ from prefect_wfexec.engine.task_runs import Sink, run_as_task
 from prefect_wfexec.journal.facts import Fact, Kind, utc_now
 from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.status import StepStatus
+from prefect_wfexec.steps.base import StepType
 from prefect_wfexec.steps.registry import find_step_type
 
 
@@ -66,10 +67,10 @@ class AtWork:
         """The outputs, in clear, of what ended."""
         return {step_id: ended.finish.values for step_id, ended in self._ended.items() if ended.finish.values}
 
-    def start(self, step: Step, number: int, scope: Mapping[str, JSON]) -> None:
+    def start(self, step: Step, number: int, kind: type[StepType], scope: Mapping[str, JSON]) -> None:
         """Begin an attempt whose start stands in the journal."""
         first_started = self._lent.journal.state.step(step.id).first_started
-        attempt = Attempt(step, number, find_step_type(step.uses), scope, self._lent, first_started)
+        attempt = Attempt(step, number, kind, scope, self._lent, first_started)
         self._attempts[step.id] = attempt
 
         async def work(to_prefect: Sink) -> tuple[StepStatus, str]:

@@ -56,8 +56,7 @@ class Services(Protocol):
     @property
     def blobs(self) -> BlobStore: ...
 
-    @property
-    def is_protected(self) -> bool: ...
+    def is_protected(self, step: Step) -> bool: ...
 
     async def secrets(self, names: frozenset[str]) -> dict[str, JSON]: ...
 
@@ -208,7 +207,7 @@ class Attempt:
         with_, env = await self._rendered(step, scope)
         spec = self._kind.spec if is_own else find_step_type(step.uses).spec
         services = self._services
-        make = protected_environment if services.is_protected else step_environment
+        make = protected_environment if services.is_protected(self._step) else step_environment
         environment = partial(make, os.environ, env, PASS_ENV.read_list())
         return StepContext(
             step=step,

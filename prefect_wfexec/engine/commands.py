@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from prefect_wfexec.definition.model import Step
 from prefect_wfexec.engine.host import is_alive, process_started
+from prefect_wfexec.engine.instance_names import file_name
 from prefect_wfexec.engine.scratch import Scratch
 from prefect_wfexec.errors import StepFailed, SupervisorError
 from prefect_wfexec.runtime.command import Command, CommandNotStarted, CommandResult, MissingProgram, StopPolicy
@@ -38,16 +39,16 @@ class Trace:
 
     @property
     def outcome(self) -> Path:
-        return self.folder / f"{self.step}-{self.attempt}.json"
+        return self.folder / f"{file_name(self.step)}-{self.attempt}.json"
 
     @property
     def supervisor(self) -> Path:
-        return self.folder / f"{self.step}-{self.attempt}.supervisor"
+        return self.folder / f"{file_name(self.step)}-{self.attempt}.supervisor"
 
     @property
     def log(self) -> Path:
         """The attempt's log so far, masked, until the journal says where it is kept."""
-        return self.folder / f"{self.step}-{self.attempt}.log.gz"
+        return self.folder / f"{file_name(self.step)}-{self.attempt}.log.gz"
 
     def read_outcome(self) -> Outcome | None:
         """What the supervisor left when the flow process died; None when it left nothing that can be read."""

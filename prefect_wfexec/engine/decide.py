@@ -7,10 +7,18 @@ from datetime import datetime
 
 from prefect_wfexec.definition.expressions import ExpressionError, evaluate_condition
 from prefect_wfexec.definition.model import Step
+from prefect_wfexec.engine.approvals.deploying import (
+    Mask,
+    is_approved_deployment,
+    opening_of_deployment,
+    refusal_of_deployment,
+)
 from prefect_wfexec.engine.approvals.protection import changes, is_approved
+from prefect_wfexec.engine.approvals.rules import RulesError
 from prefect_wfexec.engine.outcome import counts_as_failed
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.scope import Scopes
+from prefect_wfexec.errors import one_line
 from prefect_wfexec.journal.facts import Fact, Kind
 from prefect_wfexec.journal.fold import fold_facts
 from prefect_wfexec.journal.state import ExecutionState, SkipCause
@@ -37,11 +45,12 @@ def _belongs_to_the_one_before(facts: Sequence[Fact], place: int) -> bool:
 
 @dataclass
 class Decider:
-    """Decides for one engine of one run."""
+    """Decides for one engine of one run; `mask` hides what is secret in what a gate shows."""
 
     outline: Outline
     scopes: Scopes
     engine: str
+    mask: Mask = lambda value: value
 
     def next_facts(self, state: ExecutionState, now: datetime, changed: Iterable[str] | None = None) -> list[Fact]:
         """The facts that follow from the state: steps to start and steps to skip.
@@ -54,8 +63,10 @@ class Decider:
         """
         if state.cancel is not None:
             return self._after_cancel(state, now)
-        if state.lacks_lock:
-            return []
+        validation = self.outline.validation
+        if state.lacks_lock and not self.failed_validation(state):
+            # The lock is asked for once all is seen to be there.
+            return self._for_step(validation, state, now) if validation is not None else []
         facts: list[Fact] = []
         queue = deque(self._candidates(state, changed))
         while queue:
@@ -73,7 +84,16 @@ class Decider:
         if changed is None:
             return list(self.outline.steps)
         waiting = [step.id for step in state.steps.values() if step.retry_at is not None]
+        # The gate before a deployment may have been decided.
+        waiting += [step.id for step in self.outline.deployments if state.step(step.id).status is StepStatus.PENDING]
         return list(dict.fromkeys([*(d for step in changed for d in self.outline.dependants[step]), *waiting]))
+
+    def failed_validation(self, state: ExecutionState) -> bool:
+        """Whether the run was looked at before its first step, and something stands in its way: nothing else starts."""
+        if self.outline.validation is None:
+            return False
+        status = state.step(self.outline.validation.id).status
+        return status.is_final and status is not StepStatus.SUCCESS
 
     def _for_step(self, step: Step, state: ExecutionState, now: datetime) -> list[Fact]:
         current = state.step(step.id)
@@ -89,6 +109,9 @@ class Decider:
         return all(state.step(need).status.is_final for need in self.outline.needs[step.id])
 
     def _when(self, step: Step, state: ExecutionState, now: datetime) -> list[Fact]:
+        stopped_by = self._stopped_by(step, state)
+        if stopped_by:
+            return [self._skip(step, now, "upstream", stopped_by)]
         failed_above = [
             found
             for found in self.outline.ancestors_among(step.id, state.failed)
@@ -101,6 +124,20 @@ class Decider:
         elif step.when == "failure" and not failed_above:
             return [self._skip(step, now, "when", "nothing above it failed")]
         return self._condition(step, state, now)
+
+    def _stopped_by(self, step: Step, state: ExecutionState) -> str:
+        """What keeps a step from running whatever its `when` says: validation, or the environment before its own."""
+        validation = self.outline.validation
+        if validation is not None and step is not validation and self.failed_validation(state):
+            return f"'{validation.id}' {state.step(validation.id).status.value.lower()}"
+        earlier = self.outline.earlier_deployment.get(step.id)
+        if earlier is None:
+            return ""
+        current = state.step(earlier)
+        if current.status in {StepStatus.FAILED, StepStatus.CANCELLED}:
+            return f"'{earlier}' {current.status.value.lower()}"
+        is_unsatisfying = current.status is StepStatus.SKIPPED and current.skip_cause not in SATISFYING_SKIPS
+        return f"'{earlier}' was skipped" if is_unsatisfying else ""
 
     def _blocker(self, step: Step, state: ExecutionState, failed_above: list[str]) -> str:
         if failed_above:
@@ -115,24 +152,57 @@ class Decider:
         if step.if_ is None:
             return self._started(step, state, now)
         try:
-            holds = evaluate_condition(step.if_, self.scopes.scope(state, step.if_, is_expression=True))
+            holds = evaluate_condition(step.if_, self.scopes.scope(state, step.if_, step, is_expression=True))
         except ExpressionError as error:
-            message = f"{error.message}; {error.hint}" if error.hint else error.message
-            fault = {"type": "expression", "message": message, "exit_code": None, "tail": ""}
-            return [self._start(step, state, now), self._finish_failed(step, state, now, fault)]
+            return self._failed_at_once(step, state, now, "expression", one_line(error))
         if holds:
             return self._started(step, state, now)
         return [self._skip(step, now, "condition", f"condition not met: {step.if_}")]
 
     def _started(self, step: Step, state: ExecutionState, now: datetime) -> list[Fact]:
-        """The step's start; in a protected environment its end too, when it would change what nobody approved."""
-        start = self._start(step, state, now)
-        is_protected = state.validation is not None and state.validation.is_protected
-        if not is_protected or not changes(step) or is_approved(self.outline, self.scopes, state, step):
-            return [start]
+        """The step's start, or the gate before it; its end too, when it would change what nobody approved."""
+        is_retried_by_itself = state.step(step.id).retry_at is not None
+        if step.environment is not None and not self.outline.workflow.is_cleanup and not is_retried_by_itself:
+            found = self._before_deployment(step, state, now)
+            if found:
+                return found
+        if self._may_change(step, state):
+            return [self._start(step, state, now)]
         message = "the environment is protected, and what this step would change was not approved"
-        fault = {"type": "not_approved", "message": message, "exit_code": None, "tail": ""}
-        return [start, self._finish_failed(step, state, now, fault)]
+        return self._failed_at_once(step, state, now, "not_approved", message)
+
+    def _before_deployment(self, step: Step, state: ExecutionState, now: datetime) -> list[Fact]:
+        """The gate of a manual environment, or that it was refused; nothing when the deployment may start."""
+        target = state.target(step.environment)
+        if target is None:
+            message = f"environment '{step.environment}' was not read before the first step"
+            return self._failed_at_once(step, state, now, "environment", message)
+        if not target.is_manual:
+            return []
+        refusal = refusal_of_deployment(step, state)
+        if refusal is not None:
+            return self._failed_at_once(step, state, now, *refusal)
+        try:
+            opening = opening_of_deployment(step, target, self.scopes, state, self.mask)
+        except (ExpressionError, RulesError) as error:
+            return self._failed_at_once(step, state, now, error.code, one_line(error))
+        return [] if is_approved_deployment(opening, state) else [opening.fact(now)]
+
+    def _may_change(self, step: Step, state: ExecutionState) -> bool:
+        """Whether the step changes nothing in a protected environment but what was approved."""
+        target = state.target(step.environment)
+        if target is not None:
+            # By itself a deployment to a manual environment starts only after its own gate.
+            has_own_gate = target.is_manual and not self.outline.workflow.is_cleanup
+            is_free = not target.is_protected or has_own_gate
+        else:
+            is_protected = state.validation is not None and state.validation.is_protected
+            is_free = not is_protected or not changes(step)
+        return is_free or is_approved(self.outline, self.scopes, state, step)
+
+    def _failed_at_once(self, step: Step, state: ExecutionState, now: datetime, kind: str, message: str) -> list[Fact]:
+        fault = {"type": kind, "message": message, "exit_code": None, "tail": ""}
+        return [self._start(step, state, now), self._finish_failed(step, state, now, fault)]
 
     def _never_cancelled(self, state: ExecutionState, now: datetime) -> list[Fact]:
         """Once all else has ended, nothing is left that could be cancelled."""
@@ -147,11 +217,14 @@ class Decider:
     def _after_cancel(self, state: ExecutionState, now: datetime) -> list[Fact]:
         """What has not started never will; once what runs has stopped, the steps `when: cancelled` run.
 
-        A run that never had its lock runs none at all.
+        A run that never had its lock, or that was not seen to have all it needs, runs none at all.
         """
+        validation = self.outline.validation
+        is_unseen = validation is not None and state.step(validation.id).status is not StepStatus.SUCCESS
+        never_began = state.lacks_lock or is_unseen
         facts = [
             self._cancel(step, now)
-            for step in (*self.outline.others, *(self.outline.on_cancel if state.lacks_lock else ()))
+            for step in (*self.outline.others, *(self.outline.on_cancel if never_began else ()))
             if state.step(step.id).status in {StepStatus.PENDING, StepStatus.WAITING} and not state.open_gate(step.id)
         ]
         state = fold_facts(facts, state, 0)

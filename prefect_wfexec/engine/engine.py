@@ -44,6 +44,7 @@ from prefect_wfexec.engine.reports import reports_of
 from prefect_wfexec.engine.retrying import PREFECT_USER, Retry, reset, wanted_retry
 from prefect_wfexec.engine.session import Session
 from prefect_wfexec.engine.tidying import put_away
+from prefect_wfexec.engine.validating import validation_type
 from prefect_wfexec.journal.facts import Fact, Kind, utc_now
 from prefect_wfexec.journal.fold import fold_facts
 from prefect_wfexec.journal.journal import Decide
@@ -202,17 +203,33 @@ class Engine:
             return
         self._run, self._is_entered = entered, True
         opener = GateOpener(self.id, self._flow_run.id, entered, self._lent, self._work, self._gate_opened)
-        self._acting = Acting(self._flow_run.id, entered, self._journal, self._work, opener, self._painter)
+        validating = validation_type(entered.scopes, self._journal, self._client)
+        self._acting = Acting(self._flow_run.id, entered, self._journal, self._work, opener, self._painter, validating)
         self._picture.is_entered_again = len(state.engines) > 1
         self._painter.start()
         self._painter.job(lambda: self._picture.open(state))
         self._tell(())
-        while not await self._lent.lock.is_settled(entered.workflow.concurrency):
-            self._tell(())
-            await self._wait()
+        await self._validate()
+        if not entered.decider.failed_validation(self._journal.state):
+            while not await self._lent.lock.is_settled(entered.workflow.concurrency):
+                self._tell(())
+                await self._wait()
+        self._changed = None
         self._acting.take_up()
         await self._desk.look(self._run.workflow)
         await self._loop()
+
+    async def _validate(self) -> None:
+        """Let Validation come to its end before the lock is asked for; without one there is nothing to wait for."""
+        validation = self._run.decider.outline.validation
+        while validation is not None and self._journal.state.lacks_lock:
+            await self._advance()
+            state = self._journal.state
+            if not fencing.is_current(state, self.id):
+                await self._give_way()
+            if state.step(validation.id).status.is_final or state.cancel is not None:
+                return
+            await self._wait()
 
     def _wake_from_any_thread(self, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
         def wake() -> None:

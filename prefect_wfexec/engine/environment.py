@@ -7,6 +7,7 @@ from typing import Any
 from prefect_wfexec.definition.expressions import ExpressionError, render
 from prefect_wfexec.definition.model import JSON, Workflow
 from prefect_wfexec.errors import EngineError
+from prefect_wfexec.journal.state import Target
 from prefect_wfexec.runtime.saved_blocks import MissingBlock, read_block_data
 
 BLOCK_SLUG = "target-environment-wfexec"
@@ -31,6 +32,7 @@ class Environment:
         variables: What expressions see.
         is_protected: Whether nothing changes there without an approval by named people.
         policy: Its rules for gates.
+        is_manual: Whether a deployment to it waits until somebody says that it goes on.
         lock: What only one run at a time may hold there; empty for nothing.
     """
 
@@ -39,11 +41,17 @@ class Environment:
     is_protected: bool = False
     policy: Mapping[str, JSON] | None = None
     lock: str = ""
+    is_manual: bool = False
 
     @property
     def scope(self) -> dict[str, JSON]:
         """What `environment` is in expressions."""
         return {"name": self.name, "variables": dict(self.variables)} if self.name else {}
+
+    @property
+    def target(self) -> Target:
+        """The same as the journal keeps it for a deploy step."""
+        return Target(self.scope, self.is_protected, self.is_manual, self.policy)
 
 
 async def read_environment(workflow: Workflow, scope: dict[str, JSON]) -> Environment:
@@ -60,6 +68,15 @@ async def read_environment(workflow: Workflow, scope: dict[str, JSON]) -> Enviro
         raise NotDeployable(f"the environment can't be worked out: {error.message}", hint=error.hint) from None
     if not isinstance(name, str) or not name:
         raise NotDeployable(f"the environment is {name!r}, not a name")
+    return await read_named_environment(name)
+
+
+async def read_named_environment(name: str) -> Environment:
+    """The environment of this name.
+
+    Raises:
+        NotDeployable: it can't be deployed to.
+    """
     try:
         data = await read_block_data(BLOCK_SLUG, name, BLOCK_TYPE_NAME)
     except MissingBlock as missing:
@@ -71,9 +88,10 @@ async def read_environment(workflow: Workflow, scope: dict[str, JSON]) -> Enviro
     variables = data.get("variables")
     # What is not said in plain words protects: a block that somebody garbled opens nothing.
     is_protected = data.get("protected", False) is not False
-    policy = await _policy_of(data.get("policy"), f"environment '{name}'")
+    is_manual = data.get("deployment", "automatic") != "automatic"
+    policy = await _rules_of(data, f"environment '{name}'")
     known = dict(variables) if isinstance(variables, dict) else {}
-    return Environment(name, known, is_protected, policy, str(data.get("lock_key") or ""))
+    return Environment(name, known, is_protected, policy, str(data.get("lock_key") or ""), is_manual)
 
 
 async def read_policy(name: str, owner: str) -> dict[str, JSON]:
@@ -90,6 +108,18 @@ async def read_policy(name: str, owner: str) -> dict[str, JSON]:
         return _rules(await read_block_data(POLICY_SLUG, name, POLICY_TYPE_NAME))
     except MissingBlock as missing:
         raise NotDeployable(f"{owner}: {missing.message}", hint=missing.hint) from None
+
+
+async def _rules_of(data: Mapping[str, object], owner: str) -> dict[str, JSON] | None:
+    """Who may approve there, and how: the environment's policy, or the approvers it names itself."""
+    approvers = data.get("approvers")
+    policy = await _policy_of(data.get("policy"), owner)
+    if not approvers:
+        return policy
+    if policy is not None or not isinstance(approvers, list):
+        hint = "open its block in Prefect's UI, and name approvers there or in the policy"
+        raise NotDeployable(f"{owner}: who may approve there can't be read", hint=hint)
+    return {"approvers": [str(name) for name in approvers]}
 
 
 async def _policy_of(value: object, owner: str) -> dict[str, JSON] | None:

@@ -73,11 +73,12 @@ class Lending:
         self.workspace = Workspace.of(str(owner or flow_run.id), home)
         self.restorer: Restorer | None = None
 
-    @property
-    def is_protected(self) -> bool:
-        """Whether the run's environment is protected: steps get no more of this process's variables than is listed."""
-        validation = self.journal.state.validation
-        return validation is not None and validation.is_protected
+    def is_protected(self, step: Step) -> bool:
+        """Whether a step's environment is protected: it gets no more of this process's variables than is listed."""
+        state = self.journal.state
+        target = state.target(step.environment)
+        is_protected = state.validation is not None and state.validation.is_protected
+        return is_protected or (target is not None and target.is_protected)
 
     async def secrets(self, names: frozenset[str]) -> dict[str, JSON]:
         """The values of the Secret blocks behind `names`."""

@@ -71,7 +71,7 @@ async def enter_run(
     await load_values(lent.journal.state, scopes.values, lent.blobs, lent.masker)
     lent.workspace.note_going_on()
     lent.restorer = _restorer(outline, scopes, lent, parent, has_deployment=has_deployment)
-    return Entered(workflow, scopes, Decider(outline, scopes, engine))
+    return Entered(workflow, scopes, Decider(outline, scopes, engine, lent.masker.mask_value))
 
 
 def _restorer(

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from prefect_wfexec.definition.model import Step, Workflow
+from prefect_wfexec.definition.raw import VALIDATION
 
 RESUMABLE_TYPES = frozenset({"approval"})
-REPEATABLE_TYPES = frozenset({"wait"})
+REPEATABLE_TYPES = frozenset({"wait", VALIDATION})
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,33 @@ class Outline:
         """Steps that are simply begun again when their engine died: they change nothing, or take away what is left."""
         is_cleanup = self.workflow.is_cleanup
         return frozenset(step.id for step in self.workflow.steps if is_cleanup or step.uses in REPEATABLE_TYPES)
+
+    @cached_property
+    def validation(self) -> Step | None:
+        """The step that looks at everything before any other starts, if the workflow has one."""
+        return next((step for step in self.workflow.steps if step.uses == VALIDATION), None)
+
+    @cached_property
+    def deployments(self) -> tuple[Step, ...]:
+        """The steps that deploy to one environment each."""
+        return tuple(step for step in self.workflow.steps if step.environment is not None)
+
+    @cached_property
+    def earlier_deployment(self) -> dict[str, str]:
+        """The deployment of the same step that comes right before one, for those that are not the first."""
+        found: dict[str, str] = {}
+        for ids in self.workflow.instances.values():
+            if ids[0] in self.steps and self.steps[ids[0]].environment is not None:
+                found.update(zip(ids[1:], ids, strict=False))
+        return found
+
+    def named(self, name: str) -> tuple[str, ...]:
+        """The steps that expressions mean by a name: one, or all instances of it; none that the workflow has not."""
+        return self.workflow.instances.get(name) or ((name,) if name in self.steps else ())
+
+    def all_named(self, names: Iterable[str]) -> frozenset[str]:
+        """The steps that expressions mean by several names."""
+        return frozenset(step_id for name in names for step_id in self.named(name))
 
     @cached_property
     def _bits(self) -> dict[str, int]:

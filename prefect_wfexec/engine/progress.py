@@ -7,7 +7,7 @@ from prefect_wfexec.definition.model import Step, Workflow
 from prefect_wfexec.journal.facts import utc_now
 from prefect_wfexec.journal.state import ExecutionState, StepState
 from prefect_wfexec.runtime.ansi import strip_ansi
-from prefect_wfexec.status import RunStatus, StepStatus
+from prefect_wfexec.status import RunStatus, StepStatus, status_of_all
 
 RULE = "─" * 37
 
@@ -30,7 +30,10 @@ def run_status(state: ExecutionState) -> RunStatus:
         return RunStatus.TERMINATING
     if not state.engines or (state.lacks_lock and state.lock is not None):
         return RunStatus.PENDING
-    return RunStatus.APPROVAL_PENDING if state.open_gates else RunStatus.RUNNING
+    if not state.open_gates:
+        return RunStatus.RUNNING
+    only_triggers = all(gate.only_triggers for gate in state.open_gates)
+    return RunStatus.DEPLOYMENT_PENDING if only_triggers else RunStatus.APPROVAL_PENDING
 
 
 def lock_words(state: ExecutionState) -> str:
@@ -67,17 +70,35 @@ def step_seconds(step: StepState, now: datetime) -> float | None:
 
 
 def progress_lines(workflow: Workflow, state: ExecutionState, now: datetime | None = None) -> Iterator[str]:
-    """The numbered step list, result lines below."""
+    """The numbered step list, result lines below; the phases of a pipeline stand above their steps."""
     now = now or utc_now()
     width = max((len(step.name) for step in workflow.steps), default=0)
     digits = len(str(len(workflow.steps)))
+    phase = None
     for place, step in enumerate(workflow.steps, 1):
+        if step.phase != phase:
+            phase = step.phase
+            yield _phase_line(str(phase), workflow, state)
         current, status = state.step(step.id), shown_status(step, state)
         words = _words(current, status, now)
         yield f"{place:>{digits}}. {step.name:<{width}} {status.icon} {words}".rstrip()
         note = result_line(current, status)
         if note:
             yield f"{' ' * digits}  └─ {note}"
+
+
+def _phase_line(phase: str, workflow: Workflow, state: ExecutionState) -> str:
+    return f"{phase_title(phase)} {phase_status(phase, workflow, state).icon}"
+
+
+def phase_title(phase: str) -> str:
+    """A phase as lists name it: `Pre-Build`."""
+    return phase.replace("_", "-").title()
+
+
+def phase_status(phase: str, workflow: Workflow, state: ExecutionState) -> StepStatus:
+    """What a phase is doing, or how it ended."""
+    return status_of_all([state.step(step.id).status for step in workflow.steps if step.phase == phase])
 
 
 def _words(step: StepState, status: StepStatus, now: datetime) -> str:

@@ -1,11 +1,13 @@
 """Which steps run again when a run is taken up again: pure functions of the folded state."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from prefect_wfexec.definition.expressions import references
 from prefect_wfexec.definition.model import JSON, Step
+from prefect_wfexec.definition.references import References
 from prefect_wfexec.engine.outcome import BLOB_GONE, counts_as_failed
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.errors import UsageError, join_names
@@ -49,16 +51,33 @@ def reset_set(outline: Outline, state: ExecutionState, wanted: Wanted) -> dict[s
     Raises:
         CannotReset: nothing would, or the step is not one that this can be done with.
     """
-    if wanted.step is not None and wanted.step not in outline.steps:
+    if wanted.step is not None and not outline.named(wanted.step):
         known = join_names(list(outline.steps))
         raise CannotReset(f"the workflow has no step '{wanted.step}'", hint=f"it has {known}", code="unknown-step")
+    _require_same_instances(outline, wanted)
     if wanted.kind == "retry_from":
         found = _from(outline, state, wanted)
     elif wanted.kind == "skip":
         found = _skipping(outline, state, wanted)
     else:
         found = _failed(outline, state, wanted)
-    return _with_what_changed(outline, state, wanted, found)
+    return _with_validation(outline, _with_what_changed(outline, state, wanted, found))
+
+
+def _require_same_instances(outline: Outline, wanted: Wanted) -> None:
+    """That the run keeps the steps it has: what one has made is known by its step."""
+    for step_id, names in outline.workflow.matrix_inputs.items():
+        changed = sorted(names & set(wanted.inputs))
+        if changed:
+            words = f"the matrix of step '{step_id}' is made of the input {join_names(changed)}, which does not change"
+            raise CannotReset(words, hint="start a new run with the other inputs", code="matrix-changed")
+
+
+def _with_validation(outline: Outline, found: dict[str, str]) -> dict[str, str]:
+    """The same, and the step that looks at everything before: tools, blocks and environments may be others by now."""
+    if outline.validation is None:
+        return found
+    return {outline.validation.id: "it looks at the run anew", **found}
 
 
 def reset_for_step(outline: Outline, state: ExecutionState, step_id: str) -> dict[str, str]:
@@ -78,7 +97,7 @@ def _failed(outline: Outline, state: ExecutionState, wanted: Wanted) -> dict[str
 
     With them a plan that was used, and its gate: a saved plan is never applied twice.
     """
-    failed = failed_steps(outline, state) if wanted.step is None else [_failed_step(outline, state, wanted.step)]
+    failed = failed_steps(outline, state) if wanted.step is None else _failed_named(outline, state, wanted.step)
     if not failed:
         raise CannotReset("nothing in this run failed", hint="name a step with --from", code="nothing-failed")
     found = {step_id: f"it {state.step(step_id).status.value.lower()}" for step_id in failed}
@@ -87,30 +106,38 @@ def _failed(outline: Outline, state: ExecutionState, wanted: Wanted) -> dict[str
     return _in_order(outline, found)
 
 
+def _failed_named(outline: Outline, state: ExecutionState, name: str) -> list[str]:
+    """The step of this name, which has failed; of a step with several instances those that have."""
+    ids = outline.named(name)
+    failed = [step_id for step_id in ids if state.step(step_id).status in {StepStatus.FAILED, StepStatus.CANCELLED}]
+    return failed or [_failed_step(outline, state, ids[0])]
+
+
 def _failed_step(outline: Outline, state: ExecutionState, step_id: str) -> str:
     current = state.step(step_id)
     if current.status in {StepStatus.FAILED, StepStatus.CANCELLED}:
         return step_id
     word = "has not run" if current.status is StepStatus.PENDING else f"is {current.status.value}"
     failed = failed_steps(outline, state)
-    hint = f"retry {join_names(failed)}" if failed else f"run it again with --from {step_id}"
+    hint = f"retry {join_names(failed)}" if failed else f"run it again with --from {shlex.quote(step_id)}"
     raise CannotReset(f"step '{step_id}' has not failed, it {word}", hint=hint, code="not-failed")
 
 
 def _from(outline: Outline, state: ExecutionState, wanted: Wanted) -> dict[str, str]:
     """A step and everything behind it, whatever became of it; a plan that one of them has used, with its gate."""
-    first = wanted.step or ""
-    found = {first: "it was asked for"}
+    firsts = outline.named(wanted.step or "")
+    found = dict.fromkeys(firsts, "it was asked for")
     for step_id in outline.order:
-        if outline.ancestors_among(step_id, (first,)):
-            found.setdefault(step_id, f"it comes after '{first}'")
+        above = outline.ancestors_among(step_id, firsts)
+        if above:
+            found.setdefault(step_id, f"it comes after '{above[0]}'")
     _add_used_plans(outline, state, found)
     return _in_order(outline, found)
 
 
 def _skipping(outline: Outline, state: ExecutionState, wanted: Wanted) -> dict[str, str]:
     """What is to run once a step that failed counts as skipped."""
-    step = outline.steps[wanted.step or ""]
+    step = _one_named(outline, wanted.step or "")
     _failed_step(outline, state, step.id)
     if find_step_type(step.uses).spec.is_gate:
         raise CannotReset(f"step '{step.id}' is a gate, and a gate is never skipped", code="no-skip")
@@ -126,15 +153,37 @@ def _skipping(outline: Outline, state: ExecutionState, wanted: Wanted) -> dict[s
     return _in_order(outline, found)
 
 
+def _one_named(outline: Outline, name: str) -> Step:
+    """The step of this name.
+
+    Raises:
+        CannotReset: it has several instances.
+    """
+    ids = outline.named(name)
+    if ids != (name,):
+        words = f"step '{name}' has several instances, and one is skipped at a time"
+        raise CannotReset(words, hint=f"name one of {join_names(list(ids))}", code="no-skip")
+    return outline.steps[name]
+
+
 def needed_outputs(outline: Outline, step: Step) -> list[str]:
     """The outputs of a step that others name and that have no default, sorted."""
     named: set[str] = set()
     for other in outline.workflow.steps:
-        values = {"with": dict(other.with_), "env": dict(other.env)}
-        named |= set(references(values).outputs.get(step.id, ()))
+        found = references({"with": dict(other.with_), "env": dict(other.env)})
+        named |= _outputs_named(found, step)
         if other.if_ is not None:
-            named |= set(references(other.if_, is_expression=True).outputs.get(step.id, ()))
+            named |= _outputs_named(references(other.if_, is_expression=True), step)
     return sorted(named - set(step.outputs or {}))
+
+
+def _outputs_named(found: References, step: Step) -> set[str]:
+    """The outputs of a step that expressions name; those of an instance stand under its key."""
+    instance = step.instance
+    if instance is None:
+        return set(found.outputs.get(step.id, ()))
+    paths = [one.path for one in found.all if one.root == "steps" and one.path[:2] == (instance.of, "outputs")]
+    return {path[3] for path in paths if len(path) > 3 and path[2] == instance.key}
 
 
 def _add_followers(outline: Outline, state: ExecutionState, found: dict[str, str]) -> None:
@@ -171,11 +220,14 @@ def _used_plans(outline: Outline, state: ExecutionState, step: Step) -> Iterator
     is_of_no_use = current.fault is not None and current.fault.type in _PLAN_IS_GONE
     if not current.claims and not is_of_no_use:
         return
-    named = _named(step)
+    named = _named(outline, step)
     plans = {step_id for step_id in named if outline.steps[step_id].uses == _PLAN}
+    if step.instance is not None:
+        key = step.instance.key
+        plans = {one for one in plans if (own := outline.steps[one].instance) and own.key == key} or plans
     yield from plans
     for other in outline.ancestors_among(step.id, outline.steps):
-        if _named(outline.steps[other]) & plans:
+        if _named(outline, outline.steps[other]) & plans:
             yield other
 
 
@@ -186,7 +238,10 @@ def _with_what_changed(
     changed = set(wanted.inputs)
     if not changed:
         return found
-    is_protected = state.validation is not None and state.validation.is_protected
+    found_before = state.validation
+    is_protected = found_before is not None and (
+        found_before.is_protected or any(target.is_protected for target in found_before.targets.values())
+    )
     if is_protected or any(gate.is_governed for gate in state.gates):
         # Whoever reaches Prefect's API can ask for this, and named people have approved what there was.
         words = "the inputs of a run that named people decide on do not change"
@@ -215,11 +270,11 @@ def _in_order(outline: Outline, found: Mapping[str, str]) -> dict[str, str]:
     return {step_id: found[step_id] for step_id in outline.in_order(found)}
 
 
-def _named(step: Step) -> frozenset[str]:
+def _named(outline: Outline, step: Step) -> frozenset[str]:
     """The steps whose outputs or status a step names."""
     names = references({"with": dict(step.with_), "env": dict(step.env)}).steps
     condition = references(step.if_, is_expression=True).steps if step.if_ is not None else frozenset()
-    return frozenset(names) | frozenset(condition)
+    return outline.all_named(frozenset(names) | frozenset(condition))
 
 
 def _inputs_of(step: Step) -> frozenset[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect_wfexec.definition.check_inputs import problem_of
+from prefect_wfexec.definition.expansion import expand
 from prefect_wfexec.definition.loader import load_text
 from prefect_wfexec.definition.model import JSON, Workflow
 from prefect_wfexec.engine.approvals.verifying import LONGEST_COMMENT_CHARACTERS, LONGEST_NAME_CHARACTERS
@@ -118,7 +119,7 @@ async def reset(journal: Journal, given: Workflow, engine: str, retry: Retry) ->
         if state.cleanup is not None:
             return _refusals(state, retry, CLEANED_UP)
         try:
-            workflow = given if retry.is_latest else pinned(given, state)
+            workflow = _latest(given, state) if retry.is_latest else pinned(given, state)
             require_inputs(workflow, retry.wanted.inputs)
             found = reset_set(Outline(workflow), state, retry.wanted)
         except CannotReset as error:
@@ -187,11 +188,16 @@ def _refusals(state: ExecutionState, retry: Retry, reason: str) -> list[Fact]:
     return [Fact(Kind.REFUSED, {"request": one.id, "reason": reason, "by": one.actor.name}) for one in asked]
 
 
+def _latest(given: Workflow, state: ExecutionState) -> Workflow:
+    """The definition at hand, with the steps that this run has of it."""
+    return expand(given, state.opened.inputs if state.opened is not None else {})
+
+
 def pinned(given: Workflow, state: ExecutionState) -> Workflow:
     """The definition the run goes by: the one it was opened with, or was last taken up with, whatever the file says."""
     opened = state.opened
     if opened is None or opened.digest == given.digest:
-        return given
+        return _latest(given, state)
     return read_opened(opened, Path(opened.path) if opened.path else given.path)
 
 
@@ -201,5 +207,5 @@ def read_opened(opened: Opened, path: Path | None) -> Workflow:
     Raises:
         DefinitionError: this version can't read it.
     """
-    workflow = load_text(opened.definition, path, catalog())
+    workflow = expand(load_text(opened.definition, path, catalog()), opened.inputs)
     return cleanup_workflow(workflow, CleanupPlan.from_json(opened.cleanup)) if opened.cleanup else workflow

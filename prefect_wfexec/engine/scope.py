@@ -6,12 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from prefect_wfexec.definition.expressions import references
-from prefect_wfexec.definition.model import JSON, Workflow
+from prefect_wfexec.definition.model import JSON, Step, Workflow
 from prefect_wfexec.engine.outcome import outcome
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.portable import local
 from prefect_wfexec.journal.state import ExecutionState
+from prefect_wfexec.status import status_of_all
 from prefect_wfexec.steps.base import RunInfo
+
+
+def step_key(step: Step) -> str:
+    """What tells an instance from the others of its step; empty for a step that is none."""
+    return step.instance.key if step.instance is not None else ""
 
 
 @dataclass
@@ -30,16 +36,42 @@ class Scopes:
     workspace: Path | None = None
     """The run's folder on this machine: paths into it are given as this machine's."""
 
-    def scope(self, state: ExecutionState, used: Any, *, is_expression: bool = False) -> dict[str, JSON]:
-        """The scope for the expressions in `used`, or for the bare expression it is: only steps they name are in it."""
-        names = references(used, is_expression=is_expression).steps
-        return self._roots(state) | {"steps": {name: self._named(state, name) for name in names}}
+    def scope(
+        self, state: ExecutionState, used: Any, step: Step | None = None, *, is_expression: bool = False
+    ) -> dict[str, JSON]:
+        """The scope for the expressions in `used`, or for the bare expression it is: only steps they name are in it.
 
-    def _named(self, state: ExecutionState, step_id: str) -> JSON:
-        if self.parent is None or step_id not in self.parent[0].outline.steps:
-            return self._step(state, step_id)
+        Args:
+            state: The run as it is.
+            used: What holds the expressions.
+            step: The step they belong to: an instance sees its own `matrix` and `environment`.
+            is_expression: Whether `used` is a bare expression.
+        """
+        names = references(used, is_expression=is_expression).steps
+        steps = {"steps": {name: self._named(state, name) for name in names}}
+        return self._roots(state) | self._of_instance(state, step) | steps
+
+    def _of_instance(self, state: ExecutionState, step: Step | None) -> dict[str, JSON]:
+        if step is None or step.instance is None:
+            return {}
+        if step.environment is None:
+            return {"matrix": dict(step.instance.matrix)}
+        target = state.target(step.environment)
+        return {"environment": dict(target.environment) if target else {"name": step.environment, "variables": {}}}
+
+    def _named(self, state: ExecutionState, name: str) -> JSON:
+        if self.parent is None or not self.parent[0].outline.named(name):
+            return self._step_or_instances(state, name)
         scopes, parent_state = self.parent
-        return scopes._step(parent_state, step_id)
+        return scopes._step_or_instances(parent_state, name)
+
+    def _step_or_instances(self, state: ExecutionState, name: str) -> JSON:
+        """A step; of one with a matrix or environments the outputs of each instance under what names it."""
+        ids = self.workflow.instances.get(name)
+        if ids is None:
+            return self._step(state, name)
+        outputs = {step_key(self.outline.steps[one]): dict(self.outputs(state, one)) for one in ids}
+        return {"status": status_of_all([state.step(one).status for one in ids]).value, "outputs": outputs}
 
     def _roots(self, state: ExecutionState) -> dict[str, JSON]:
         opened = state.opened

@@ -118,6 +118,10 @@ class Gate:
         reuse: Whether this approval may cover a later plan.
         news: What is new since an earlier approval, when there was one that does not cover this.
         covered_by: The generation whose approval covers this one.
+        environment: The environment that the step deploys to once this is decided; empty for a gate that is a step, or
+            that asks about one that failed.
+        attempt: How many attempts the step had made when the gate was opened.
+        is_past: Whether the step was reset since: what was decided is not about what it does next.
         answers: How many times a form of this gate was filled in, whatever came of it.
         refusal: Why the last of them was refused, empty when it was not.
         wrong_codes: How many codes were typed that are none.
@@ -144,6 +148,9 @@ class Gate:
     reuse: bool = True
     news: tuple[str, ...] = ()
     covered_by: int | None = None
+    environment: str = ""
+    attempt: int = 0
+    is_past: bool = False
     decisions: tuple[Decision, ...] = ()
     outcome: str = ""
     closed: datetime | None = None
@@ -157,6 +164,11 @@ class Gate:
     @property
     def is_open(self) -> bool:
         return not self.outcome
+
+    @property
+    def only_triggers(self) -> bool:
+        """Whether it waits for no more than that somebody triggers a deployment."""
+        return bool(self.environment) and not self.is_governed
 
     @property
     def approvals(self) -> tuple[Decision, ...]:
@@ -184,24 +196,66 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """An environment that a deploy step goes through, as its block was read.
+
+    Attributes:
+        environment: What expressions of the step's instance see.
+        is_protected: Whether nothing changes there without an approval by named people.
+        is_manual: Whether a deployment waits until somebody says that it goes on.
+        policy: Who may say so, and how; None: anybody.
+    """
+
+    environment: Mapping[str, JSON]
+    is_protected: bool = False
+    is_manual: bool = False
+    policy: Mapping[str, JSON] | None = None
+
+    def as_json(self) -> dict[str, JSON]:
+        found: dict[str, JSON] = {
+            "environment": dict(self.environment),
+            "is_protected": self.is_protected,
+            "is_manual": self.is_manual,
+        }
+        return found if self.policy is None else {**found, "policy": dict(self.policy)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, JSON]) -> "Target":
+        policy = value.get("policy")
+        return cls(
+            environment=dict(value.get("environment") or {}),
+            is_protected=bool(value.get("is_protected", True)),
+            is_manual=bool(value.get("is_manual", True)),
+            policy=None if policy is None else dict(policy),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Validation:
     """What was found before the first step, and holds for the whole run.
 
     Attributes:
         environment: What expressions see of the target environment.
-        problem: Why the run can't go on, if it can't.
+        problems: Why the run can't go on, if it can't; each with its mend.
         is_protected: Whether nothing changes there without an approval by named people.
         policy: The environment's rules for gates, if it has some.
         policies: The rules that gates name, by name.
         lock: The key of the lock the run holds from its first step to its end; empty when it needs none.
+        targets: The environments its deploy steps go through, by name.
     """
 
     environment: Mapping[str, JSON]
-    problem: str = ""
+    problems: tuple[str, ...] = ()
     is_protected: bool = False
     policy: Mapping[str, JSON] | None = None
     policies: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
     lock: str = ""
+    targets: Mapping[str, Target] = field(default_factory=dict)
+
+    @property
+    def problem(self) -> str:
+        """All that keeps the run from going on, in one line; empty when nothing does."""
+        return "; ".join(self.problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +374,12 @@ class ExecutionState:
     def step(self, step_id: str) -> StepState:
         """The state of a step, Pending when the journal does not speak of it."""
         return self.steps.get(step_id) or StepState(step_id)
+
+    def target(self, environment: str | None) -> Target | None:
+        """The environment of this name that a deploy step goes through, as it was read before the first step."""
+        if environment is None or self.validation is None:
+            return None
+        return self.validation.targets.get(environment)
 
     def open_gate(self, step_id: str) -> Gate | None:
         """The open gate of a step, if there is one."""

@@ -11,6 +11,7 @@ from prefect_wfexec.engine.approvals.fields import FieldError, checked_fields, p
 from prefect_wfexec.engine.approvals.gates import proven_content
 from prefect_wfexec.engine.approvals.people import find_recognised
 from prefect_wfexec.engine.approvals.verifying import VOUCHED
+from prefect_wfexec.engine.instance_names import is_instance_of
 from prefect_wfexec.engine.nudge import nudge
 from prefect_wfexec.errors import UsageError, join_names
 from prefect_wfexec.journal.facts import Actor, Fact, Kind
@@ -95,7 +96,7 @@ def choose_gate(state: ExecutionState, step: str | None, run_name: str) -> Gate:
     Raises:
         UsageError: there is none, or more than one.
     """
-    gates = [gate for gate in state.open_gates if step is None or gate.step == step]
+    gates = [gate for gate in state.open_gates if step is None or gate.step == step or is_instance_of(gate.step, step)]
     if len(gates) == 1:
         return gates[0]
     if gates:

@@ -1,11 +1,13 @@
 """Retry, retry from a step, skip: what has ended is taken up again, by a worker or by this process."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prefect_wfexec.definition.expansion import expand
 from prefect_wfexec.definition.loader import load_definition, load_text
 from prefect_wfexec.definition.model import JSON, Workflow
 from prefect_wfexec.engine.outcome import OUTCOME_UNKNOWN
@@ -89,7 +91,9 @@ async def prepare(client: "PrefectClient", run: str, wanted: Wanted, *, is_lates
     _require_over(flow_run, state)
     if state.cleanup is not None:
         raise UsageError(f"run {flow_run.name} can't be taken up again: {CLEANED_UP}", code="cleaned-up")
-    workflow = await _latest(client, flow_run, state) if is_latest else pinned_workflow(state)
+    workflow = pinned_workflow(state)
+    if is_latest:
+        workflow = expand(await _latest(client, flow_run, state), state.opened.inputs)
     if workflow is None:
         words = f"the definition of run {flow_run.name} does not compile with this version"
         raise UsageError(words, hint="take the newest with --latest", code="bad-definition")
@@ -221,4 +225,5 @@ async def _require_outputs(
             await load_outputs(step.outputs_ref, blobs)
         except EngineError as error:
             words = f"what step '{step.id}' gave is gone: {error.message}"
-            raise UsageError(words, hint=f"run it again with --from {step.id}", code="outputs-gone") from None
+            hint = f"run it again with --from {shlex.quote(step.id)}"
+            raise UsageError(words, hint=hint, code="outputs-gone") from None

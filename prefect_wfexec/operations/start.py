@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from prefect_wfexec.definition.expansion import expand
 from prefect_wfexec.definition.model import JSON, Workflow
 from prefect_wfexec.engine.compiler import compile_workflow
 from prefect_wfexec.engine.context import PARAMETER, RunContext
 from prefect_wfexec.engine.environment import NotDeployable
 from prefect_wfexec.engine.flow_run import labels_for, run_name, tags_for
+from prefect_wfexec.engine.requirements import wants_others
 from prefect_wfexec.engine.session import Session, session
-from prefect_wfexec.engine.validation import read_rules, wants_others
+from prefect_wfexec.engine.validation import read_rules, read_targets
 from prefect_wfexec.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +29,10 @@ async def refuse_yes(workflow: Workflow, inputs: Mapping[str, JSON]) -> None:
     """
     scope: dict[str, JSON] = {"inputs": dict(inputs), "trigger": {}, "steps": {}, "run": {}, "workflow": {}, "env": {}}
     try:
-        step = wants_others(workflow, *await read_rules(workflow, scope))
+        expanded = expand(workflow, inputs)
+        rules = await read_rules(expanded, scope)
+        targets, faults = await read_targets(expanded)
+        step = wants_others(expanded, *rules, targets) if not faults else None
     except NotDeployable:
         return  # the run's own validation tells why
     if step is not None:

@@ -15,6 +15,7 @@ from prefect_wfexec.journal.blobref import BlobRef
 from prefect_wfexec.runtime.command import CommandResult, StopPolicy
 from prefect_wfexec.runtime.masking import Masker
 from prefect_wfexec.runtime.workspace import NO_WORKSPACE, Workspace
+from prefect_wfexec.steps.checking import BlockUse, CheckContext, Problem
 
 
 class WithModel(BaseModel):
@@ -216,17 +217,18 @@ class StepContext:
 class StepType(ABC):
     """Base of every step type; register a subclass with `@step_type("name")`.
 
-    Attributes:
-        tools: The programs it runs; of `buildah|podman|docker` one is enough.
-        block_slugs: The block types that its `block` may be a document of, the first one before the others.
+    Validation, the first step of a pipeline, looks at what `tools` and `blocks` say and at what `check` finds.
     """
 
     spec: ClassVar[StepSpec]
-    tools: ClassVar[tuple[str, ...]] = ()
-    block_slugs: ClassVar[tuple[str, ...]] = ()
-
     uses_files: ClassVar[bool] = True
     """Whether it may need files that earlier steps left: they are brought to its machine first."""
+
+    tools: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """The programs it needs on PATH; of each group one does, e.g. `(("git",), ("buildah", "docker"))`."""
+
+    blocks: ClassVar[tuple[BlockUse, ...]] = ()
+    """The saved blocks it needs."""
 
     Inputs: ClassVar[type[WithModel]]
     Outputs: ClassVar[type[OutputsModel]] = NoOutputs
@@ -243,6 +245,21 @@ class StepType(ABC):
     def working_folder(self, context: StepContext) -> Path:
         """Where the step runs: where paths under `artifacts` start."""
         return context.folder / str(getattr(context.inputs, "dir", None) or ".")
+
+    async def check(self, context: CheckContext) -> list[Problem]:
+        """Look, before the first step of a pipeline, at what would keep a step from succeeding.
+
+        It changes nothing, and takes no longer than seconds. What it can't know yet is no problem. Files that steps
+        make are not there yet.
+
+        Args:
+            context: What is known of the step so far.
+
+        Returns:
+            What is wrong, each with its mend; registry logins that are refused, for one.
+        """
+        del context
+        return []
 
     async def restore(  # noqa: B027 - most steps leave no files behind
         self, context: StepContext, outputs: Mapping[str, JSON]

@@ -5,11 +5,24 @@ from importlib import import_module
 from importlib.metadata import entry_points
 
 from prefect_wfexec.definition.catalog import Catalog, StepSpec
+from prefect_wfexec.definition.raw import VALIDATION
 from prefect_wfexec.errors import UsageError
 from prefect_wfexec.steps.base import StepType
 
 ENTRY_POINT_GROUP = "prefect_wfexec.steps"
-OWN_MODULES = ("shell", "wait", "approval", "http", "slack", "terraform", "git", "image", "scan", "planned")
+OWN_MODULES = (
+    "shell",
+    "wait",
+    "approval",
+    "validation",
+    "http",
+    "slack",
+    "terraform",
+    "git",
+    "image",
+    "scan",
+    "planned",
+)
 
 _types: dict[str, type[StepType]] = {}
 _loaded = False
@@ -79,7 +92,8 @@ def find_step_type(name: str) -> type[StepType]:
 
 
 def catalog() -> Catalog:
-    """Every registered step type, as the definition floor sees it; `shell`, which `run:` alone means, first."""
+    """Every step type a definition may name, as its floor sees it; `shell`, which `run:` alone means, first."""
     load_step_types()
     # Whoever imported a module of step types first must not change what a definition means.
-    return Catalog.of(cls.spec for _, cls in sorted(_types.items(), key=lambda item: item[0] != "shell"))
+    named = [cls.spec for name, cls in _types.items() if name != VALIDATION]
+    return Catalog.of(sorted(named, key=lambda spec: spec.name != "shell"))

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 from prefect_wfexec.errors import StepFailed, StepSkipped, StepStopped
 from prefect_wfexec.runtime.saved_blocks import MissingBlock, read_block_data
 from prefect_wfexec.steps.base import OutputsModel, StepContext, StepResult, StepType, WithModel
+from prefect_wfexec.steps.checking import BlockUse
 from prefect_wfexec.steps.registry import step_type
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class SlackMessage(StepType):
     uses_files = False
     Inputs = SlackMessageWith
     Outputs = SlackMessageOutputs
+    blocks = (BlockUse("block", {BLOCK_SLUG: BLOCK_TYPE_NAME}, unless="optional"),)
 
     async def run(self, context: StepContext) -> StepResult:
         inputs: SlackMessageWith = context.inputs

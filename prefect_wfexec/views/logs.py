@@ -84,11 +84,19 @@ class LogReader:
         self._given.update(given)
 
     async def new_lines(
-        self, workflow: Workflow, state: ExecutionState, only_step: str | None = None
+        self, workflow: Workflow, state: ExecutionState, only_step: str | None = None, phase: str | None = None
     ) -> AsyncIterator[Line]:
-        """The lines not given before: steps in the order of the definition, attempts in order of time."""
+        """The lines not given before: steps in the order of the definition, attempts in order of time.
+
+        Args:
+            workflow: The workflow with the steps of the run.
+            state: The run as it is.
+            only_step: Only those of this step, or of all its instances.
+            phase: Only those of the steps of this phase.
+        """
+        wanted = workflow.steps_named(only_step) if only_step is not None else None
         for step in workflow.steps:
-            if only_step not in {None, step.id}:
+            if (wanted is not None and step.id not in wanted) or phase not in {None, step.phase}:
                 continue
             current = state.step(step.id)
             for attempt in current.attempts:
@@ -186,9 +194,21 @@ def require_step(workflow: Workflow | None, step: str | None) -> None:
         UsageError: it has not.
     """
     known = [found.id for found in workflow.steps] if workflow else []
-    if step is not None and step not in known:
+    if step is not None and not (workflow and workflow.steps_named(step)):
         hint = f"one of {join_names(known)}" if known else None
         raise UsageError(f"there is no step '{step}'", hint=hint, code="unknown-step")
+
+
+def require_phase(workflow: Workflow, phase: str | None) -> None:
+    """That a workflow has steps in a phase.
+
+    Raises:
+        UsageError: it has not.
+    """
+    known = list(dict.fromkeys(step.phase for step in workflow.steps if step.phase))
+    if phase is not None and phase not in known:
+        hint = f"one of {join_names(known)}" if known else "its steps stand in no phases"
+        raise UsageError(f"no step is in a phase '{phase}'", hint=hint, code="unknown-phase")
 
 
 class LineText:

@@ -32,11 +32,11 @@ async def covering(
     news = await _news(earlier, subject, state, blobs)
     if news:
         return None, tuple(news[:MOST_NEWS])
-    is_reusable = rules.reuse and earlier.reuse and _suffices(approvals_behind(earlier, state), rules, state)
+    is_reusable = rules.reuse and earlier.reuse and suffices(approvals_behind(earlier, state), rules, state)
     return (earlier.generation if is_reusable else None), ()
 
 
-def _suffices(decisions: tuple[Decision, ...], rules: Rules, state: ExecutionState) -> bool:
+def suffices(decisions: tuple[Decision, ...], rules: Rules, state: ExecutionState) -> bool:
     """Whether these approvals would open the gate by the rules it has now."""
     starter = state.opened.user if state.opened else None
     people = set()

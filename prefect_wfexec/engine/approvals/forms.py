@@ -12,6 +12,7 @@ from typing import Any
 
 from prefect_wfexec.definition.model import JSON, Workflow
 from prefect_wfexec.engine.approvals.fields import field_schemas, required_fields
+from prefect_wfexec.engine.instance_names import plain_name
 from prefect_wfexec.journal.state import ExecutionState, Gate, StepState
 from prefect_wfexec.runtime.ansi import strip_ansi
 
@@ -76,7 +77,7 @@ def current_form(workflow: Workflow, state: ExecutionState) -> Form | None:
 
 def form_base(gate: Gate) -> str:
     """What the keys of a gate's present form begin with."""
-    return f"approval-{gate.step.replace('_', '-')}-{gate.generation}-{gate.answers}"
+    return f"approval-{plain_name(gate.step)}-{gate.generation}-{gate.answers}"
 
 
 def read_answer(form: Form, text: str) -> Answer:

@@ -10,11 +10,11 @@ from prefect_wfexec.engine.approvals.forms import Answer, Form, current_form
 from prefect_wfexec.engine.fencing import is_current
 from prefect_wfexec.engine.flow_run import FlowRunPicture
 from prefect_wfexec.engine.painter import Painter
+from prefect_wfexec.engine.progress import run_status
 from prefect_wfexec.journal.facts import Fact, Kind
 from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.settings import HOLD
-from prefect_wfexec.status import RunStatus
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -114,7 +114,7 @@ class GateDesk:
         here, or they see that another process has to be started.
         """
         await self._painter.caught_up()
-        if not await self._picture.show_status(RunStatus.APPROVAL_PENDING, form, suspends=True):
+        if not await self._picture.show_status(run_status(self._journal.state), form, suspends=True):
             return False
 
         def decide(state: ExecutionState) -> list[Fact]:

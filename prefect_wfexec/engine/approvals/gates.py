@@ -40,6 +40,7 @@ class Opening:
         covered_by: The generation whose approval covers this, if one does.
         news: What is new since an earlier approval, where none covers this.
         choices: What may be decided; the first lets the step go on.
+        environment: The environment that the step deploys to once the gate is open; empty for any other gate.
     """
 
     step: str
@@ -50,6 +51,7 @@ class Opening:
     covered_by: int | None = None
     news: tuple[str, ...] = ()
     choices: tuple[str, ...] = APPROVE_OR_REJECT
+    environment: str = ""
 
     def fact(self, now: datetime) -> Fact:
         """The fact that opens the gate."""
@@ -73,6 +75,7 @@ class Opening:
             "news": list(self.news),
             "covered_by": self.covered_by,
             "choices": list(self.choices) if self.choices != APPROVE_OR_REJECT else None,
+            "environment": self.environment or None,
         }
         return Fact(
             Kind.APPROVAL_OPENED, {key: value for key, value in data.items() if value not in (None, [], {})}, time=now
@@ -107,7 +110,10 @@ def approvals_behind(gate: Gate, state: ExecutionState) -> tuple[Decision, ...]:
 
 
 def gate_facts(state: ExecutionState, now: datetime, codes: CodeBook, answers: Iterable[Answer] = ()) -> list[Fact]:
-    """The facts that follow for the gates: requests and forms decided or refused, gates closed."""
+    """The facts that follow for the gates: requests and forms decided or refused, gates closed.
+
+    What a deployment does once its gate is closed is decided with all that starts and ends.
+    """
     facts: list[Fact] = []
     for gate in state.open_gates:
         if gate.covered_by is not None:
@@ -247,6 +253,9 @@ def _close(
 ) -> list[Fact]:
     step = state.step(gate.step)
     closed = {"step": gate.step, "generation": gate.generation, "outcome": outcome, "reason": reason}
+    if gate.environment:
+        by = decisions[-1].by if decisions else ENGINE
+        return [Fact(Kind.APPROVAL_CLOSED, closed, actor=by, time=now)]
     finished: dict[str, JSON] = {
         "step": gate.step,
         "attempt": step.attempt,

@@ -1,5 +1,7 @@
 """What a protected environment asks of a definition and of a run: nothing changes there unapproved. Pure."""
 
+from collections.abc import Collection
+
 from prefect_wfexec.definition.expressions import ExpressionError, references, render
 from prefect_wfexec.definition.model import JSON, Step
 from prefect_wfexec.engine.approvals.gates import is_plan_reference, subject_digest
@@ -13,17 +15,25 @@ _MATERIAL = ("plan", "image")
 """The keys of `with` that hold what a step brings into the environment."""
 
 
-def unguarded(outline: Outline) -> tuple[str, str] | None:
-    """The first step that would change something without a gate, in words, and the mend; None when each has one."""
+def unguarded(outline: Outline, deployments: Collection[str] = ()) -> tuple[str, str] | None:
+    """The first step that would change something without a gate, in words, and the mend; None when each has one.
+
+    Args:
+        outline: The workflow.
+        deployments: Look at these steps instead, which deploy to protected environments that do not ask by themselves.
+    """
     for step in outline.workflow.steps:
-        if not changes(step) or guards(outline, step):
+        is_looked_at = step.id in deployments if deployments else changes(step) and step.environment is None
+        if not is_looked_at or guards(outline, step):
             continue
         wanted = _named(_material(step))
         if wanted:
             source = wanted[0]
             hint = f"put an approval before it with `subject: ${{{{ steps.{source}.outputs… }}}}`, as its `with` has it"
             return f"step '{step.id}' needs an approval of what '{source}' gives", hint
-        return f"step '{step.id}' needs an approval before it", "put an approval step before it"
+        hint = "put an approval step before it"
+        hint += ", or make the deployments of the environment manual" if step.environment else ""
+        return f"step '{step.id}' needs an approval before it", hint
     return None
 
 
@@ -46,7 +56,7 @@ def is_approved(outline: Outline, scopes: Scopes, state: ExecutionState, step: S
     A gate that its own condition skipped approves nothing; a plan without changes needs no approval.
     """
     material = _material(step)
-    brought = _rendered(material, scopes, state)
+    brought = _rendered(material, scopes, state, step)
     if _is_empty_plan(brought, outline, scopes, state):
         return True
     for gate_step in guards(outline, step):
@@ -54,7 +64,7 @@ def is_approved(outline: Outline, scopes: Scopes, state: ExecutionState, step: S
         has_succeeded = state.step(gate_step.id).status is StepStatus.SUCCESS
         if gate is None or not has_succeeded or gate.outcome != "approved":
             continue
-        subject = _rendered(gate_step.with_.get("subject"), scopes, state)
+        subject = _rendered(gate_step.with_.get("subject"), scopes, state, gate_step)
         is_it = subject == brought if is_plan_reference(subject) else _holds(subject, brought)
         if material is None or (subject_digest(subject) == gate.subject_digest and is_it):
             return True
@@ -72,9 +82,9 @@ def _asks_about(subject: JSON, material: JSON) -> bool:
     return all(names <= asked.outputs.get(step, frozenset()) for step, names in wanted.outputs.items())
 
 
-def _rendered(value: JSON, scopes: Scopes, state: ExecutionState) -> JSON:
+def _rendered(value: JSON, scopes: Scopes, state: ExecutionState, step: Step) -> JSON:
     try:
-        return render(value, scopes.scope(state, value))
+        return render(value, scopes.scope(state, value, step))
     except ExpressionError:
         return None
 

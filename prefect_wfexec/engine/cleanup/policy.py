@@ -49,6 +49,8 @@ def plan_of(
     And where named people decided in the run, and anybody may have cancelled it: what they approved goes by them.
     """
     is_protected = state.validation is not None and state.validation.is_protected
+    targets = [state.target(workflow.step(step_id).environment) for step_id in steps]
+    is_protected = is_protected or any(target is not None and target.is_protected for target in targets)
     governed = [gate for gate in state.gates if gate.is_governed and gate.approvers]
     is_anybodys = state.cancel is None or state.cancel.data.get(UNSIGNED) is True
     asks = [step_id for step_id in steps if (cleanup := workflow.step(step_id).cleanup) and cleanup.needs_approval]

@@ -69,7 +69,9 @@ def cleanup_workflow(workflow: Workflow, plan: CleanupPlan) -> Workflow:
     for step_id in plan.steps:
         steps.append(_cleanup_step(workflow, workflow.step(step_id), plan, tuple(step.id for step in steps[-1:])))
     digest = hashlib.sha256(canonical_json([workflow.digest, plan.as_json()]).encode()).hexdigest()
-    return replace(workflow, steps=tuple(steps), outputs={}, concurrency=None, digest=digest, is_cleanup=True)
+    return replace(
+        workflow, steps=tuple(steps), outputs={}, concurrency=None, digest=digest, is_cleanup=True, instances={}
+    )
 
 
 def _gate(workflow: Workflow, plan: CleanupPlan) -> Step:
@@ -95,6 +97,7 @@ def _cleanup_step(workflow: Workflow, step: Step, plan: CleanupPlan, needs: tupl
         if_=f"steps.{GATE}.status == 'Success'" if plan.needs_approval else None,
         retry=Retry(plan.attempts, plan.delay_seconds, _BACKOFF, takes_any=True),
         line=step.line,
+        instance=step.instance,
     )
 
 
@@ -103,7 +106,14 @@ def _plan_of(workflow: Workflow, step: Step) -> Step | None:
     if step.uses == _PLAN:
         return step
     named = references(step.with_.get("plan")).steps
-    return next((other for other in workflow.steps if other.id in named and other.uses == _PLAN), None)
+    plans = [other for other in workflow.steps if other.uses == _PLAN and (_origin(other) in named)]
+    same = [other for other in plans if other.instance and step.instance and other.instance.key == step.instance.key]
+    return next(iter(same or [other for other in plans if other.instance is None]), None)
+
+
+def _origin(step: Step) -> str:
+    """The id that expressions name a step by."""
+    return step.instance.of if step.instance is not None else step.id
 
 
 def _with_of_plan(plan: Step | None) -> dict[str, JSON]:

@@ -11,7 +11,9 @@ from prefect_wfexec.status import StepStatus
 def approval_opened(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
     data = fact.data
     step = state.step(str(data["step"]))
-    if (step.status is not StepStatus.RUNNING and not step.asks) or state.open_gate(step.id):
+    environment = str(data.get("environment") or "")
+    may_open = step.status is StepStatus.PENDING if environment else step.status is StepStatus.RUNNING or step.asks
+    if not may_open or state.open_gate(step.id):
         return state
     expire = data.get("on_expire")
     covered_by, hold = data.get("covered_by"), data.get("hold")
@@ -35,6 +37,8 @@ def approval_opened(state: ExecutionState, fact: Fact, _number: int) -> Executio
         reuse=bool(data.get("reuse", True)),
         news=tuple(str(line) for line in data.get("news") or ()),
         covered_by=None if covered_by is None else int(covered_by),
+        environment=environment,
+        attempt=step.attempt,
     )
     waiting = with_step(state, replace(step, status=StepStatus.WAITING))
     return replace(waiting, gates=(*state.gates, gate))
@@ -94,5 +98,8 @@ def approval_closed(state: ExecutionState, fact: Fact, _number: int) -> Executio
         return state
     closed = replace(gate, outcome=outcome, closed=fact.time, reason=str(data.get("reason") or ""))
     step = state.step(gate.step)
-    running = step if step.status.is_final or step.asks else replace(step, status=StepStatus.RUNNING)
-    return with_step(with_gate(state, closed), running)
+    if step.status.is_final or step.asks:
+        return with_gate(state, closed)
+    # A deployment has not started before its gate, any other gate is at work.
+    status = StepStatus.PENDING if gate.environment else StepStatus.RUNNING
+    return with_step(with_gate(state, closed), replace(step, status=status))

@@ -1,10 +1,20 @@
 """Facts about the run as a whole."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from prefect_wfexec.journal.facts import Fact
+from prefect_wfexec.journal.facts import JSON, Fact
 from prefect_wfexec.journal.folding.parts import with_engine, without_request
-from prefect_wfexec.journal.state import Closed, EngineInfo, ExecutionState, Opened, Request, StepState, Validation
+from prefect_wfexec.journal.state import (
+    Closed,
+    EngineInfo,
+    ExecutionState,
+    Opened,
+    Request,
+    StepState,
+    Target,
+    Validation,
+)
 from prefect_wfexec.status import RunStatus, TriggerKind
 
 
@@ -53,13 +63,20 @@ def validated(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState
     policy = data.get("policy")
     validation = Validation(
         environment=dict(data.get("environment") or {}),
-        problem=str(data.get("problem") or ""),
+        problems=_problems(data),
         is_protected=bool(data.get("is_protected")),
         policy=None if policy is None else dict(policy),
         policies={str(name): dict(one) for name, one in dict(data.get("policies") or {}).items()},
         lock=str(data.get("lock") or ""),
+        targets={str(name): Target.from_json(one) for name, one in dict(data.get("targets") or {}).items()},
     )
     return replace(state, validation=validation)
+
+
+def _problems(data: Mapping[str, JSON]) -> tuple[str, ...]:
+    """Every problem; journals of before there could be several have one."""
+    several = tuple(str(one) for one in data.get("problems") or ())
+    return several or ((str(data["problem"]),) if data.get("problem") else ())
 
 
 def superseded(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
@@ -141,7 +158,10 @@ def reset(state: ExecutionState, fact: Fact, _number: int) -> ExecutionState:
         if kept is None or step_id in kept
     }
     failed = frozenset(step_id for step_id in state.failed if step_id in steps and steps[step_id].status.is_final)
-    again = replace(state, steps=steps, failed=failed, retries=state.retries | heeded)
+    gates = tuple(
+        replace(gate, is_past=True) if gate.step in reset_ids and not gate.is_open else gate for gate in state.gates
+    )
+    again = replace(state, steps=steps, failed=failed, gates=gates, retries=state.retries | heeded)
     if data.get("goes_on") and state.closed is None:
         return again
     for request in heeded:

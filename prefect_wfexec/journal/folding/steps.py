@@ -14,6 +14,8 @@ def step_started(state: ExecutionState, fact: Fact, _number: int) -> ExecutionSt
     is_fenced_out = state.engine is None or state.engine.id != engine
     if is_fenced_out or step.status.is_final or step.status is StepStatus.RUNNING:
         return state
+    if state.open_gate(step_id) is not None:
+        return state
     if attempt != step.attempt + 1:
         return state
     started = replace(

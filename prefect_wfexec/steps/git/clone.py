@@ -4,7 +4,6 @@ import asyncio
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
 
 from pydantic import Field
 
@@ -14,7 +13,7 @@ from prefect_wfexec.runtime.workspace import NO_WORKSPACE
 from prefect_wfexec.steps.base import OutputsModel, StepContext, StepResult, StepType, WithModel
 from prefect_wfexec.steps.git.addresses import Address, read_address
 from prefect_wfexec.steps.git.checkout import check_out, describe, fetch, find_ref, make_repository
-from prefect_wfexec.steps.git.credentials import BLOCK_SLUG, SECRET_SLUG, read_access
+from prefect_wfexec.steps.git.credentials import BLOCK, read_access
 from prefect_wfexec.steps.git.program import Git
 from prefect_wfexec.steps.git.refs import read_ref, short_name
 from prefect_wfexec.steps.git.submodules import check_out_submodules
@@ -56,8 +55,8 @@ class GitClone(StepType):
 
     Inputs = GitCloneWith
     Outputs = GitCloneOutputs
-    tools: ClassVar[tuple[str, ...]] = ("git",)
-    block_slugs: ClassVar[tuple[str, ...]] = (BLOCK_SLUG, SECRET_SLUG)
+    tools = (("git",),)
+    blocks = (BLOCK,)
 
     async def run(self, context: StepContext) -> StepResult:
         inputs: GitCloneWith = context.inputs

@@ -5,10 +5,12 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.runtime.masking import Masker
 from prefect_wfexec.runtime.saved_blocks import MissingBlock, read_block_data
+from prefect_wfexec.steps.checking import BlockUse
 
 BLOCK_SLUG = "git-credentials-wfexec"
 BLOCK_TYPE_NAME = "Git Credentials (wfexec)"
 SECRET_SLUG = "secret"  # noqa: S105 - the name of a block type
+BLOCK = BlockUse("block", {BLOCK_SLUG: BLOCK_TYPE_NAME, SECRET_SLUG: "Secret"})
 DEFAULT_ACCOUNT = "x-access-token"
 """What servers take in place of an account beside a personal token."""
 

@@ -11,10 +11,12 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.runtime.saved_blocks import MissingBlock, read_block_data
 from prefect_wfexec.steps.base import StepContext
+from prefect_wfexec.steps.checking import BlockUse
 from prefect_wfexec.steps.image.names import ImageName
 
 BLOCK_SLUG = "registry-credentials-wfexec"
 BLOCK_TYPE_NAME = "Registry Credentials (wfexec)"
+BLOCK = BlockUse("block", {BLOCK_SLUG: BLOCK_TYPE_NAME})
 DOCKER_HUB = "docker.io"
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 """How docker itself calls its registry in its file of credentials."""

@@ -4,13 +4,12 @@ import asyncio
 import shlex
 import shutil
 from pathlib import Path
-from typing import ClassVar
 
 from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.runtime.workspace import NO_WORKSPACE
 from prefect_wfexec.steps.base import StepContext, StepResult, StepType
 from prefect_wfexec.steps.captured import find_program, run_captured
-from prefect_wfexec.steps.image.access import BLOCK_SLUG, Login, sign_in
+from prefect_wfexec.steps.image.access import BLOCK, Login, sign_in
 from prefect_wfexec.steps.image.builders import Builder, find_builder
 from prefect_wfexec.steps.image.failures import build_failure
 from prefect_wfexec.steps.image.models import ImageBuildWith, ImageOutputs, image_outputs
@@ -27,8 +26,8 @@ class ImageBuild(StepType):
 
     Inputs = ImageBuildWith
     Outputs = ImageOutputs
-    tools: ClassVar[tuple[str, ...]] = ("buildah|podman|docker",)
-    block_slugs: ClassVar[tuple[str, ...]] = (BLOCK_SLUG,)
+    tools = (("buildah", "podman", "docker"),)
+    blocks = (BLOCK,)
 
     async def run(self, context: StepContext) -> StepResult:
         inputs: ImageBuildWith = context.inputs

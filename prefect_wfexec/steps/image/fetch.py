@@ -1,10 +1,8 @@
 """`image.fetch`: find out which image a name means in its registry now; nothing is pulled."""
 
-from typing import ClassVar
-
 from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.steps.base import StepContext, StepResult, StepType
-from prefect_wfexec.steps.image.access import BLOCK_SLUG, sign_in
+from prefect_wfexec.steps.image.access import BLOCK, sign_in
 from prefect_wfexec.steps.image.models import ImageOutputs, ImageRefWith, image_outputs
 from prefect_wfexec.steps.image.names import read_name
 from prefect_wfexec.steps.image.skopeo import Skopeo
@@ -17,8 +15,8 @@ class ImageFetch(StepType):
 
     Inputs = ImageRefWith
     Outputs = ImageOutputs
-    tools: ClassVar[tuple[str, ...]] = ("skopeo",)
-    block_slugs: ClassVar[tuple[str, ...]] = (BLOCK_SLUG,)
+    tools = (("skopeo",),)
+    blocks = (BLOCK,)
 
     async def run(self, context: StepContext) -> StepResult:
         inputs: ImageRefWith = context.inputs

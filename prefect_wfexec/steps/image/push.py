@@ -1,10 +1,8 @@
 """`image.push`: put an image that this run has built into its registry, and see that it is there."""
 
-from typing import ClassVar
-
 from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.steps.base import StepContext, StepResult, StepType
-from prefect_wfexec.steps.image.access import BLOCK_SLUG, sign_in
+from prefect_wfexec.steps.image.access import BLOCK, sign_in
 from prefect_wfexec.steps.image.models import ImageOutputs, ImageRefWith, image_outputs
 from prefect_wfexec.steps.image.names import ImageName, read_name
 from prefect_wfexec.steps.image.skopeo import Skopeo
@@ -18,8 +16,8 @@ class ImagePush(StepType):
 
     Inputs = ImageRefWith
     Outputs = ImageOutputs
-    tools: ClassVar[tuple[str, ...]] = ("skopeo",)
-    block_slugs: ClassVar[tuple[str, ...]] = (BLOCK_SLUG,)
+    tools = (("skopeo",),)
+    blocks = (BLOCK,)
 
     async def run(self, context: StepContext) -> StepResult:
         inputs: ImageRefWith = context.inputs

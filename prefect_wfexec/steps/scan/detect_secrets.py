@@ -5,17 +5,20 @@ report holds a hash of each, by which a baseline knows it again. It looks up no 
 """
 
 import json
+import os
 import re
+import shutil
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import Field, field_validator
 
 from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.steps.base import Report, StepContext, StepResult, StepType
+from prefect_wfexec.steps.checking import CheckContext, Problem
 from prefect_wfexec.steps.registry import step_type
 from prefect_wfexec.steps.scan.concluding import Scan, conclude
 from prefect_wfexec.steps.scan.findings import Finding
@@ -31,6 +34,7 @@ from prefect_wfexec.steps.scan.running import (
 )
 
 TOOL = "detect-secrets"
+HINT = "`pip install 'prefect-wfexec[scan]'`"
 RULES = "https://github.com/Yelp/detect-secrets"
 _GIT = r"(^|/)\.git/"
 _EXCLUDED_FILES = "detect_secrets.filters.regex.should_exclude_file"
@@ -65,7 +69,6 @@ class ScanDetectSecrets(StepType):
 
     Inputs = DetectSecretsWith
     Outputs = ScanOutputs
-    tools: ClassVar[tuple[str, ...]] = (TOOL,)
 
     async def run(self, context: StepContext) -> StepResult:
         inputs: DetectSecretsWith = context.inputs
@@ -87,6 +90,11 @@ class ScanDetectSecrets(StepType):
         subject = inputs.path or "the definition's folder"
         return conclude(Scan(TOOL, findings, (report,), version, subject=subject), inputs.fail_on, context)
 
+    async def check(self, context: CheckContext) -> list[Problem]:
+        path = context.env.get("PATH") or os.environ.get("PATH", os.defpath)
+        is_here = shutil.which(TOOL, path=path) is not None or find_spec("detect_secrets") is not None
+        return [] if is_here else [Problem(f"there is no {TOOL} here", HINT)]
+
 
 def _program(context: StepContext) -> list[str]:
     """The program on PATH, or the module beside this package; nothing is imported from the scanned folder."""
@@ -95,8 +103,7 @@ def _program(context: StepContext) -> list[str]:
         return [found]
     if find_spec("detect_secrets") is not None:
         return [sys.executable, "-P", "-m", "detect_secrets"]
-    hint = "`pip install 'prefect-wfexec[scan]'`"
-    raise StepFailed(f"there is no {TOOL} here", type="missing_tool", hint=hint, retryable=False)
+    raise StepFailed(f"there is no {TOOL} here", type="missing_tool", hint=HINT, retryable=False)
 
 
 class _Baseline:

@@ -7,7 +7,7 @@ keeps both as its report.
 import json
 import re
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 
@@ -16,6 +16,7 @@ from prefect_wfexec.definition.model import JSON
 from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.runtime.saved_blocks import MissingBlock, read_block_data
 from prefect_wfexec.steps.base import Report, StepContext, StepResult, StepType
+from prefect_wfexec.steps.checking import BlockUse
 from prefect_wfexec.steps.registry import step_type
 from prefect_wfexec.steps.scan.concluding import Scan, conclude
 from prefect_wfexec.steps.scan.findings import Finding, Severity, severity_named
@@ -82,7 +83,8 @@ class ScanSonarQube(StepType):
 
     Inputs = SonarQubeWith
     Outputs = SonarQubeOutputs
-    tools: ClassVar[tuple[str, ...]] = (PROGRAM,)
+    tools = ((PROGRAM,),)
+    blocks = (BlockUse("block", {BLOCK_SLUG: BLOCK_TYPE_NAME}),)
 
     async def run(self, context: StepContext) -> StepResult:
         inputs: SonarQubeWith = context.inputs

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -47,7 +47,7 @@ class ScanTrivy(StepType):
 
     Inputs = TrivyWith
     Outputs = ScanOutputs
-    tools: ClassVar[tuple[str, ...]] = (TOOL,)
+    tools = ((TOOL,),)
 
     async def run(self, context: StepContext) -> StepResult:
         inputs: TrivyWith = context.inputs

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.runtime.command import CommandResult
 from prefect_wfexec.steps.base import OutputsModel, StepContext, StepResult, StepType, WithModel
+from prefect_wfexec.steps.checking import CheckContext, Problem
 from prefect_wfexec.steps.registry import step_type
 from prefect_wfexec.steps.sensitive import secret_paths
 from prefect_wfexec.steps.shell.output_file import read_output_file
@@ -45,6 +46,12 @@ class ShellStep(StepType):
 
     Inputs = ShellWith
     Outputs = ShellOutputs
+
+    async def check(self, context: CheckContext) -> list[Problem]:
+        shell = context.known.get("shell")
+        if shell not in {"bash", "sh"} or shutil.which(shell, path=context.env.get("PATH", os.environ.get("PATH"))):
+            return []
+        return [Problem(f"no program '{shell}' is on PATH", "install it, or choose another `shell`")]
 
     async def run(self, context: StepContext) -> StepResult:
         script, folder = _script(context), _folder(context)

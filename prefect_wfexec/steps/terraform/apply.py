@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from prefect_wfexec.errors import StepFailed, StepStopped
 from prefect_wfexec.journal.blobref import BlobRef
-from prefect_wfexec.steps.base import StepContext, StepResult, StepType
+from prefect_wfexec.steps.base import StepContext, StepResult
 from prefect_wfexec.steps.registry import step_type
+from prefect_wfexec.steps.terraform.checked import TerraformStep
 from prefect_wfexec.steps.terraform.failures import failure, state_file_time, unsaved_state_notes
 from prefect_wfexec.steps.terraform.listening import Finished
 from prefect_wfexec.steps.terraform.models import ApplyInputs, ApplyOutputs, PlanReference, StoredBlob
@@ -30,7 +31,7 @@ LINEAGE_CLAIM = "lineage:"
 
 
 @step_type("terraform.apply", changes_infrastructure=True)
-class Apply(StepType):
+class Apply(TerraformStep):
     """Applies the plan that a terraform.plan step saved: that file, checked, and never twice."""
 
     Inputs = ApplyInputs

@@ -5,9 +5,10 @@ import contextlib
 from pathlib import Path
 
 from prefect_wfexec.errors import StepFailed, StepStopped
-from prefect_wfexec.steps.base import StepContext, StepResult, StepType
+from prefect_wfexec.steps.base import StepContext, StepResult
 from prefect_wfexec.steps.registry import step_type
 from prefect_wfexec.steps.terraform.apply import run_changing
+from prefect_wfexec.steps.terraform.checked import TerraformStep
 from prefect_wfexec.steps.terraform.failures import failure
 from prefect_wfexec.steps.terraform.models import DestroyInputs, DestroyOutputs
 from prefect_wfexec.steps.terraform.opening import open_session, require_declared, variable_files
@@ -18,7 +19,7 @@ from prefect_wfexec.steps.terraform.summaries import done_summary
 
 
 @step_type("terraform.destroy", changes_infrastructure=True)
-class Destroy(StepType):
+class Destroy(TerraformStep):
     """Destroys everything in the state; with nothing in it there is nothing to do, and that succeeds."""
 
     Inputs = DestroyInputs

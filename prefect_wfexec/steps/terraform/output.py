@@ -1,8 +1,9 @@
 """terraform.output: read the outputs of what is applied."""
 
 from prefect_wfexec.errors import StepFailed
-from prefect_wfexec.steps.base import StepContext, StepResult, StepType
+from prefect_wfexec.steps.base import StepContext, StepResult
 from prefect_wfexec.steps.registry import step_type
+from prefect_wfexec.steps.terraform.checked import TerraformStep
 from prefect_wfexec.steps.terraform.failures import failure
 from prefect_wfexec.steps.terraform.models import OutputInputs, OutputOutputs
 from prefect_wfexec.steps.terraform.opening import open_session, read_values
@@ -11,7 +12,7 @@ from prefect_wfexec.steps.terraform.summaries import outputs_summary
 
 
 @step_type("terraform.output", reads_only=True)
-class Output(StepType):
+class Output(TerraformStep):
     """Reads the outputs that stand in the state."""
 
     Inputs = OutputInputs

@@ -9,9 +9,10 @@ from typing import Any
 from prefect_wfexec.definition.model import JSON
 from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.journal.blobref import BlobRef
-from prefect_wfexec.steps.base import StepContext, StepResult, StepType
+from prefect_wfexec.steps.base import StepContext, StepResult
 from prefect_wfexec.steps.registry import step_type
 from prefect_wfexec.steps.terraform.changes import ChangeSet, change_set, counts_of_plan, load_json
+from prefect_wfexec.steps.terraform.checked import TerraformStep
 from prefect_wfexec.steps.terraform.failures import failure
 from prefect_wfexec.steps.terraform.models import Counts, PlanInputs, PlanOutputs, PlanReference, StoredBlob
 from prefect_wfexec.steps.terraform.opening import Backend, open_session, require_declared, variable_files
@@ -27,7 +28,7 @@ NO_CHANGES, CHANGES = 0, 2
 
 
 @step_type("terraform.plan", reads_only=True)
-class Plan(StepType):
+class Plan(TerraformStep):
     """Makes a plan and saves it, so that apply opens exactly this one."""
 
     Inputs = PlanInputs

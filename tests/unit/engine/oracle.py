@@ -46,6 +46,10 @@ def check_start(workflow: Workflow, state: ExecutionState, step_id: str, attempt
         assert all(state.step(one.id).status.is_final for one in workflow.steps if one.when != "cancelled")
         return
     assert step.when != "cancelled"
+    assert not stops_whatever(workflow, state, step)
+    if is_manual(state, step):
+        decided = [gate for gate in state.gates if gate.step == step_id and gate.environment and gate.outcome]
+        assert decided, "a manual environment is deployed to before anybody said so"
     if step.when == "success":
         assert not any(counts(workflow, state, need) for need in above)
     if step.when == "failure":
@@ -65,6 +69,26 @@ def expected_outcome(workflow: Workflow, state: ExecutionState) -> RunStatus:
     return RunStatus.APPROVAL_REJECTED if set(failed) <= {"rejected", "expired"} else RunStatus.FAILED
 
 
+def stops_whatever(workflow: Workflow, state: ExecutionState, step: Step) -> bool:
+    """Whether a step never runs, whatever its `when`: validation failed, or the environment before its own did."""
+    if step.uses != "validation" and any(
+        one.uses == "validation" and state.step(one.id).status is not StepStatus.SUCCESS for one in workflow.steps
+    ):
+        return True
+    if step.environment is None or step.instance is None:
+        return False
+    chain = workflow.instances[step.instance.of]
+    earlier = chain[: chain.index(step.id)]
+    ended_well = {StepStatus.SUCCESS, StepStatus.SKIPPED}
+    return any(state.step(one).status not in ended_well or state.step(one).skip_cause == "upstream" for one in earlier)
+
+
+def is_manual(state: ExecutionState, step: Step) -> bool:
+    """Whether a step waits until somebody says that it goes on."""
+    target = state.target(step.environment)
+    return target is not None and target.is_manual
+
+
 def _kind(step: StepState) -> str:
     return step.fault.type if step.fault else ""
 
@@ -81,6 +105,8 @@ def check_end(workflow: Workflow, state: ExecutionState) -> None:
     for step in workflow.steps:
         current = state.step(step.id)
         assert current.status.is_final
+        if is_manual(state, step) and current.status is StepStatus.SUCCESS:
+            assert any(gate.step == step.id and gate.outcome == "approved" for gate in state.gates)
         assert current.status is not StepStatus.SKIPPED or current.reason
         assert all(not gate.is_open for gate in state.gates)
         if state.cancel is None:
@@ -98,6 +124,10 @@ def _check_step(workflow: Workflow, state: ExecutionState, step: Step, current: 
         "success": not any(counts(workflow, state, need) for need in above),
     }[step.when]
     ran = current.attempt > 0
+    if stops_whatever(workflow, state, step):
+        assert not ran
+        assert (current.status, current.skip_cause) == (StepStatus.SKIPPED, "upstream")
+        return
     if not may_run:
         assert not ran
         assert current.status is StepStatus.SKIPPED

@@ -1,6 +1,6 @@
 """A run without Prefect: real decisions, gates and fold; attempts and people are played by the test."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -40,7 +40,7 @@ class Process:
 class Simulation:
     """One run. `append` is the journal; every fact is checked on its way in."""
 
-    def __init__(self, workflow: Workflow) -> None:
+    def __init__(self, workflow: Workflow, validated: Mapping[str, object] | None = None) -> None:
         self.workflow = workflow
         self.outline = Outline(workflow)
         self.state = ExecutionState()
@@ -49,6 +49,8 @@ class Simulation:
         self.entries = 0
         self.older: list[Process] = []
         self.current = self._enter()
+        if validated is not None:
+            self.append([self.fact(Kind.VALIDATED, engine=self.current.id, **validated)])
 
     # -- the journal ---------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prefect_wfexec.definition.expansion import expand
 from prefect_wfexec.definition.model import Step
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.reset import CannotReset, ResetKind, Wanted, reset_set
@@ -204,3 +205,57 @@ def test_the_inputs_of_a_run_that_named_people_decide_on_do_not_change() -> None
 def closed_gate(name: str) -> list[Fact]:
     closing = fact(Kind.APPROVAL_CLOSED, step=name, generation=1, outcome="approved")
     return [closing, finished(name)]
+
+
+SEVERAL = expand(
+    workflow(
+        step("image", phase="build", matrix={"region": "${{ inputs.regions }}"}, allow_skip=True),
+        step("deploy", "image", phase="deploy", environments=("staging", "production"), allow_skip=True),
+        step("smoke", "deploy", phase="post_deploy", env={"U": "${{ steps.deploy.outputs.production.url }}"}),
+    ),
+    {"regions": ["eu", "us"]},
+)
+BUILT = [fact for name in ("validation", "image[eu]") for fact in done(name)]
+
+
+def reset_several(*facts: Fact, kind: ResetKind = "retry", only: str | None = None, **inputs: str) -> list[str] | str:
+    """What runs again, or why it is refused."""
+    state = folded(opened(), entered(), *facts, closed("Failed"))
+    try:
+        return list(reset_set(Outline(SEVERAL), state, Wanted(kind, only, inputs)))
+    except CannotReset as refused:
+        return refused.code
+
+
+def test_of_several_instances_those_run_again_that_failed_and_validation_always_does() -> None:
+    failed = [*BUILT, *done("image[us]", "Failed"), skipped("deploy[staging]", "upstream")]
+    assert reset_several(*failed)[:3] == ["validation", "image[us]", "deploy[staging]"]
+    assert reset_several(*failed, only="image")[:2] == ["validation", "image[us]"]
+    assert reset_several(*failed, only="image[us]")[:2] == ["validation", "image[us]"]
+    assert reset_several(*failed, only="image[eu]") == "not-failed"
+    assert reset_several(*failed, only="nowhere") == "unknown-step"
+
+
+def test_from_a_step_with_instances_all_of_them_and_from_one_it_alone() -> None:
+    every = [*BUILT, *done("image[us]"), *done("deploy[staging]"), *done("deploy[production]", "Failed")]
+    behind = ["deploy[staging]", "deploy[production]", "smoke"]
+    assert reset_several(*every, kind="retry_from", only="image") == ["validation", "image[eu]", "image[us]", *behind]
+    assert reset_several(*every, kind="retry_from", only="image[us]") == ["validation", "image[us]", *behind]
+    assert reset_several(*every, kind="retry_from", only="deploy[production]") == [
+        "validation",
+        "deploy[production]",
+        "smoke",
+    ]
+
+
+def test_one_instance_is_skipped_at_a_time_when_nobody_needs_what_it_gives() -> None:
+    failed = [*BUILT, *done("image[us]", "Failed")]
+    assert reset_several(*failed, kind="skip", only="image") == "no-skip"
+    assert reset_several(*failed, kind="skip", only="image[us]")[:2] == ["validation", "image[us]"]
+    later = [*BUILT, *done("image[us]"), *done("deploy[staging]"), *done("deploy[production]", "Failed")]
+    assert reset_several(*later, kind="skip", only="deploy[production]") == "no-skip"
+
+
+def test_what_a_matrix_is_made_of_does_not_change() -> None:
+    failed = [*BUILT, *done("image[us]", "Failed")]
+    assert reset_several(*failed, regions="eu") == "matrix-changed"

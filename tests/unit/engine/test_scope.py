@@ -2,13 +2,14 @@
 
 import pytest
 
+from prefect_wfexec.definition.expansion import expand
 from prefect_wfexec.definition.expressions import ExpressionError, render
 from prefect_wfexec.definition.model import JSON
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.scope import Scopes
-from prefect_wfexec.journal.facts import Fact
+from prefect_wfexec.journal.facts import Fact, Kind
 from tests.unit.engine.support import RUN_INFO, step, workflow
-from tests.unit.journal.support import entered, finished, folded, opened, started
+from tests.unit.journal.support import entered, fact, finished, folded, opened, started
 
 WORKFLOW = workflow(
     step("plan"), step("apply", "plan"), step("tell", "apply", when="always"), description="An example."
@@ -84,3 +85,37 @@ def test_a_run_nobody_opened_yet_has_empty_roots() -> None:
     scopes = Scopes(WORKFLOW, Outline(WORKFLOW), RUN_INFO)
     scope = scopes.scope(folded(), "x")
     assert (scope["inputs"], scope["trigger"], scope["run"]["started"]) == ({}, {}, "")
+
+
+SEVERAL = expand(
+    workflow(
+        step("image", matrix={"region": ["eu", "us"]}), step("deploy", "image", environments=("staging", "production"))
+    ),
+    {},
+)
+
+
+def of_several(expression: str, *facts: Fact, at_step: str | None = None) -> JSON:
+    scopes = Scopes(SEVERAL, Outline(SEVERAL), RUN_INFO)
+    text = f"${{{{ {expression} }}}}"
+    state = folded(opened(), entered(), *facts)
+    return render(text, scopes.scope(state, text, SEVERAL.step(at_step) if at_step else None))
+
+
+def test_the_outputs_of_instances_stand_under_their_keys() -> None:
+    built = [started("image[eu]"), finished("image[eu]", outputs={"ref": "app:eu"}), started("image[us]")]
+    assert of_several("steps.image.outputs.eu.ref", *built) == "app:eu"
+    assert of_several("steps.image.outputs", *built) == {"eu": {"ref": "app:eu"}, "us": {}}
+    assert of_several("steps.image.status", *built) == "Running"
+    assert of_several("steps.image.status", *built, finished("image[us]", "Failed")) == "Failed"
+    assert of_several("steps.image.status", *built, finished("image[us]")) == "Success"
+    assert of_several("steps.image.status") == "Pending"
+
+
+def test_an_instance_sees_its_own_values_and_environment() -> None:
+    assert of_several("matrix.region", at_step="image[us]") == "us"
+    read = {"environment": {"name": "production", "variables": {"size": 3}}, "is_manual": True}
+    found = fact(Kind.VALIDATED, engine="e1", targets={"production": read}, environment={"name": "other"})
+    assert of_several("environment.variables.size", found, at_step="deploy[production]") == 3
+    assert of_several("environment.name", found, at_step="deploy[staging]") == "staging"
+    assert of_several("environment.name", found, at_step="image[eu]") == "other"

@@ -41,7 +41,13 @@ FIELDS: dict[Kind, dict[str, st.SearchStrategy[Any]]] = {
         "trigger": st.sampled_from([None, {}, {"type": "manual"}]),
     },
     Kind.ENTERED: {"engine": ENGINE, "pid": st.sampled_from([0, 1])},
-    Kind.VALIDATED: {"engine": ENGINE, "environment": st.sampled_from([None, {}, {"name": "x"}]), "problem": WORDS},
+    Kind.VALIDATED: {
+        "engine": ENGINE,
+        "environment": st.sampled_from([None, {}, {"name": "x"}]),
+        "problem": WORDS,
+        "problems": st.sampled_from([None, [], ["x", "y"]]),
+        "targets": st.sampled_from([None, {}, {"x": {}}, {"x": {"is_manual": True, "policy": {"quorum": 2}}}]),
+    },
     Kind.LOCK_REQUESTED: {"engine": ENGINE, "key": WORDS, "holder": WORDS, "since": MOMENT, "ahead": ATTEMPT},
     Kind.LOCK_ACQUIRED: {"engine": ENGINE, "key": WORDS, "number": ATTEMPT},
     Kind.LOCK_RELEASED: {"number": ATTEMPT, "reason": WORDS},
@@ -70,6 +76,7 @@ FIELDS: dict[Kind, dict[str, st.SearchStrategy[Any]]] = {
         "quorum": st.sampled_from([1, 2, 0, -3]),
         "expires": MOMENT,
         "approvers": st.sampled_from([[], ["jane"]]),
+        "environment": st.sampled_from([None, None, "x"]),
     },
     Kind.DECIDED: {
         "step": STEP,

@@ -133,3 +133,22 @@ def test_a_reset_takes_back_ends_once_and_no_attempt_claim_or_decision(journal: 
             if step.status.is_final and not later.status.is_final:
                 assert after.retries != before.retries
         assert len(after.gates) >= len(before.gates)
+
+
+@sixty
+@given(journals(resets=True))
+def test_nothing_starts_while_its_gate_is_open(journal: list[Entry]) -> None:
+    for before, after in zip(states := states_of(journal), states[1:], strict=False):
+        for gate in before.open_gates:
+            if after.open_gate(gate.step) == gate:
+                assert after.step(gate.step).attempt == before.step(gate.step).attempt
+
+
+@sixty
+@given(journals(resets=True))
+def test_a_gate_before_a_deployment_leaves_it_as_far_as_it_was(journal: list[Entry]) -> None:
+    for state in states_of(journal):
+        for gate in state.open_gates:
+            if gate.environment:
+                assert state.step(gate.step).status is StepStatus.WAITING
+                assert state.step(gate.step).attempt == gate.attempt

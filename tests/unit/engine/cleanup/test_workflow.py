@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prefect_wfexec.definition.expansion import expand
 from prefect_wfexec.definition.model import Cleanup, CleanupRules
 from prefect_wfexec.definition.withs import validate_with
 from prefect_wfexec.engine.cleanup.policy import CleanupPolicyRules, plan_of
@@ -64,6 +65,33 @@ def test_what_undoes_an_apply_is_given_what_its_plan_was_given() -> None:
     assert one.env == {"TF_VAR_token": "${{ secrets.token }}"}
     assert (one.retry.attempts, one.retry.delay_seconds, one.retry.takes_any) == (4, 2.0, True)
     assert (made.outputs, made.is_cleanup, one.cleanup) == ({}, True, None)
+
+
+def test_each_instance_is_undone_by_what_its_own_plan_was_given() -> None:
+    regions = {"region": ["eu", "us"]}
+    with_plan = {"plan": "${{ steps.plan.outputs[matrix.region].plan }}"}
+    several = expand(
+        workflow(
+            step("plan", uses="terraform.plan", with_={"dir": "infra"}, matrix=regions),
+            step("apply", "plan", uses="terraform.apply", with_=with_plan, matrix=regions, cleanup=DESTROY),
+        ),
+        {},
+    )
+    began = [opened(), entered(), started("apply[eu]", seconds=1), started("apply[us]", seconds=2)]
+    assert steps_to_clean(several, folded(*began)) == ("apply[us]", "apply[eu]")
+    made = cleanup_workflow(several, CleanupPlan(("apply[us]", "apply[eu]")))
+    assert [(one.id, one.with_, one.instance.matrix if one.instance else None) for one in made.steps] == [
+        ("apply[us]", {"dir": "infra"}, {"region": "us"}),
+        ("apply[eu]", {"dir": "infra"}, {"region": "eu"}),
+    ]
+    assert made.instances == {}
+
+
+def test_what_is_protected_is_not_taken_away_unasked() -> None:
+    deploys = expand(workflow(step("deploy", environments=("live",), cleanup=DESTROY)), {})
+    target = {"environment": {"name": "live"}, "is_protected": True, "is_manual": False}
+    state = folded(opened(), entered(), fact(Kind.VALIDATED, engine="e1", targets={"live": target}))
+    assert plan_of(deploys, ("deploy[live]",), CleanupPolicyRules(), state).needs_approval
 
 
 def test_one_that_fails_holds_up_no_other_and_without_the_approval_none_runs() -> None:
