@@ -21,7 +21,7 @@ from prefect_wfexec.engine.scope import Scopes
 from prefect_wfexec.errors import one_line
 from prefect_wfexec.journal.facts import Fact, Kind
 from prefect_wfexec.journal.fold import fold_facts
-from prefect_wfexec.journal.state import ExecutionState, SkipCause
+from prefect_wfexec.journal.state import ExecutionState, SkipCause, StepState
 from prefect_wfexec.status import StepStatus
 
 SATISFYING_SKIPS: frozenset[SkipCause] = frozenset({"condition", "when", "optional", "manual"})
@@ -136,17 +136,26 @@ class Decider:
         current = state.step(earlier)
         if current.status in {StepStatus.FAILED, StepStatus.CANCELLED}:
             return f"'{earlier}' {current.status.value.lower()}"
-        is_unsatisfying = current.status is StepStatus.SKIPPED and current.skip_cause not in SATISFYING_SKIPS
-        return f"'{earlier}' was skipped" if is_unsatisfying else ""
+        return f"'{earlier}' was skipped" if _is_unsatisfying(current) else ""
 
     def _blocker(self, step: Step, state: ExecutionState, failed_above: list[str]) -> str:
         if failed_above:
             return f"'{failed_above[0]}' {state.step(failed_above[0]).status.value.lower()}"
         for need in self.outline.needs[step.id]:
-            current = state.step(need)
-            if current.status is StepStatus.SKIPPED and current.skip_cause not in SATISFYING_SKIPS:
+            if _is_unsatisfying(state.step(need)) and not self._is_forgiven(need, state):
                 return f"'{need}' was skipped"
         return ""
+
+    def _is_forgiven(self, step_id: str, state: ExecutionState) -> bool:
+        """Whether a step was skipped because it failed in an earlier environment, which the run goes on after."""
+        while (earlier := self.outline.earlier_deployment.get(step_id)) is not None:
+            current = state.step(earlier)
+            if current.status is StepStatus.FAILED:
+                return not counts_as_failed(self.outline, state, earlier)
+            if not _is_unsatisfying(current):
+                return False
+            step_id = earlier
+        return False
 
     def _condition(self, step: Step, state: ExecutionState, now: datetime) -> list[Fact]:
         if step.if_ is None:
@@ -265,3 +274,8 @@ class Decider:
         if state.closed is not None or len(state.steps) < len(self.outline.steps):
             return False
         return all(state.step(step_id).status.is_final for step_id in self.outline.steps)
+
+
+def _is_unsatisfying(step: StepState) -> bool:
+    """Whether a step was skipped for a reason that keeps its dependants from running."""
+    return step.status is StepStatus.SKIPPED and step.skip_cause not in SATISFYING_SKIPS
