@@ -60,8 +60,11 @@ class Workspace:
         return self.root
 
     def folder(self, step_id: str) -> Path:
-        """The folder of a step in it, made (0700) when it is not there."""
-        folder = self.make() / step_id
+        """The folder of a step in it, made (0700) when it is not there.
+
+        The id of an instance, such as `build[eu]`, holds values from outside and is no name of a folder.
+        """
+        folder = self.make() / (f"{_name(step_id)}-{_digest(step_id)}" if _ODD.search(step_id) else step_id)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
@@ -92,7 +95,7 @@ class Workspace:
         remove_tree(self.root.parent)
 
     def _mark(self, step_id: str, attempt: int, beside: Path | None) -> Path:
-        name = f"{_ODD.sub('-', step_id)}-{_digest(step_id)}-{attempt}"
+        name = f"{_name(step_id)}-{_digest(step_id)}-{attempt}"
         return self.root.parent / "here" / (name if beside is None else f"{name}-{_digest(str(beside))}")
 
     def _identity(self) -> str:
@@ -164,6 +167,10 @@ def _is_nearly_full(folder: Path) -> bool:
     except OSError:
         return False
     return usage.free < LEAST_FREE * usage.total
+
+
+def _name(step_id: str) -> str:
+    return _ODD.sub("-", step_id)[:80]
 
 
 def _digest(text: str) -> str:

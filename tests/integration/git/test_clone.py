@@ -176,7 +176,7 @@ async def test_files_on_this_machine_need_the_setting(
 
 async def test_without_a_folder_of_the_run_nothing_is_cloned(remote: GitServer) -> None:
     with pytest.raises(StepFailed, match="no folder") as failed:
-        await run_step(make_context("git.clone", with_={"url": f"{remote.url}/app.git"}))
+        await GitClone().run(make_context("git.clone", with_={"url": f"{remote.url}/app.git"}))
     assert failed.value.type == "no_workspace"
 
 

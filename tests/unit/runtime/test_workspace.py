@@ -121,3 +121,11 @@ def test_a_link_is_not_a_run_s_folder(tmp_path: Path) -> None:
     remove_tree(folder / "x")
     assert list(runs_in(folder)) == []
     assert theirs.exists()
+
+
+def test_an_instance_has_a_folder_of_its_own_in_the_run_s_whatever_its_values_are(tmp_path: Path) -> None:
+    files = Workspace(tmp_path / "run" / "files")
+    ids = ["build", "build[eu]", "build[eu/../../../../out]", "build[EU]", f"build[{'long' * 100}]"]
+    folders = [files.folder(one) for one in ids]
+    assert len(set(folders)) == len(ids)
+    assert {folder.parent for folder in folders} == {files.root}
