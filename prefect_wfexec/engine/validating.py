@@ -26,7 +26,7 @@ FAULT = "invalid"
 """The error type of a run that was found to lack something."""
 LONGEST_CHECK_SECONDS = 60.0
 MOST_AT_ONCE = 8
-_UNKNOWN = frozenset({"steps", "secrets", "run"})
+_LATER = frozenset({"steps", "secrets", "run"})
 """What is not known before the first step, or is shown to nobody."""
 
 
@@ -111,9 +111,18 @@ class _Look:
             *await self._checked(kind, with_, variables),
         ]
 
+    @property
+    def _unknown(self) -> frozenset[str]:
+        """The roots that can't be worked out by now; an environment that could not be read is told apart."""
+        is_read = self.state.validation is not None and bool(self.state.validation.environment)
+        if self.step.environment is not None:
+            is_read = self.state.target(self.step.environment) is not None
+        is_wanted = self.step.environment is not None or self.scopes.workflow.environment is not None
+        return _LATER | {"environment"} if is_wanted and not is_read else _LATER
+
     def _may_run(self) -> bool:
         condition = self.step.if_
-        if condition is None or references(condition, is_expression=True).roots & _UNKNOWN:
+        if condition is None or references(condition, is_expression=True).roots & self._unknown:
             return True
         scope = self.scopes.scope(self.state, condition, self.step, is_expression=True)
         return evaluate_condition(condition, scope)
@@ -126,7 +135,7 @@ class _Look:
             named = references(value)
             variables = [one.path[:1] for one in named.all if one.root == "env"]
             lacks_variable = any(not name or name[0] not in scope["env"] for name in variables)
-            if not named.roots & _UNKNOWN and not lacks_variable:
+            if not named.roots & self._unknown and not lacks_variable:
                 found[key] = render(value, scope)
         return found
 

@@ -82,13 +82,13 @@ async def _found(engine: str, workflow: Workflow, scopes: Scopes, state: Executi
         data["lock"] = _lock_of(workflow, [environment, *targets.values()], scopes, state) if not problems else ""
     except NotDeployable as error:
         problems.append(one_line(error))
-    if problems:
-        return _invalid(engine, scopes.outline, {**data, "problems": list(dict.fromkeys(problems))})
     data |= {"environment": environment.scope, "is_protected": environment.is_protected, "policies": policies}
     data["targets"] = {name: one.target.as_json() for name, one in targets.items()}
     if environment.policy is not None:
         data["policy"] = dict(environment.policy)
-    return [Fact(Kind.VALIDATED, {key: value for key, value in data.items() if value != {}})]
+    if problems:
+        return _invalid(engine, scopes.outline, {**data, "problems": list(dict.fromkeys(problems))})
+    return [Fact(Kind.VALIDATED, data)]
 
 
 def _expansion_problems(workflow: Workflow, state: ExecutionState) -> list[NotDeployable]:

@@ -19,10 +19,15 @@ def wfexec(server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture
 async def environments(api: PrefectServer) -> None:
-    """`test` and `stage` are automatic, `live` is manual, `vault` wants an approver, `shut` is not active."""
+    """`test` and `stage` are automatic, `live` is manual, `vault` wants an approver, `shut` is not active.
+
+    `locked-a` and `locked-b` have a lock each.
+    """
     await TargetEnvironment(variables={"size": 1}).asave("test", overwrite=True)
     await TargetEnvironment(variables={"size": 2}).asave("stage", overwrite=True)
     await TargetEnvironment(deployment="manual", variables={"size": 9}).asave("live", overwrite=True)
     vault = TargetEnvironment(deployment="manual", approvers=["ann@example.com"], variables={"size": 3})
     await vault.asave("vault", overwrite=True)
+    for name in ("a", "b"):
+        await TargetEnvironment(lock_key=name, variables={"size": 0}).asave(f"locked-{name}", overwrite=True)
     await TargetEnvironment(active=False).asave("shut", overwrite=True)

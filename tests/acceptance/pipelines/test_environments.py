@@ -136,3 +136,62 @@ def test_an_environment_with_approvers_takes_no_yes_in_advance(folder: Wfexec) -
 def test_yes_triggers_what_is_only_to_be_triggered(folder: Wfexec) -> None:
     done = folder.json("run", written(folder, "yes", "test, live"), "--yes")
     assert set(statuses(done).values()) == {"Success"}
+
+
+CLEANED = """
+    version: 1
+    name: cleaned
+    phases:
+      deploy:
+        - id: release
+          environments: [test, stage, live]
+          run: "echo released"
+          cleanup:
+            uses: http.check
+            with:
+              url: "${{ run.api_url }}/${{ environment.name == 'stage' ? 'health' : 'nothing' }}"
+              status: "${{ environment.variables.size == 2 ? 200 : 404 }}"
+"""
+
+
+def test_cancel_with_cleanup_at_the_gate_undoes_what_was_deployed(folder: Wfexec) -> None:
+    going = folder.start("run", folder.write("cleaned.yaml", CLEANED), "--json")
+    going.until("wfexec approve wfr_")
+    assert folder("cancel", going.run, "--cleanup").code == 0
+    ended = going.end()
+    assert ended.code == 4, ended.err
+    view = ended.json()
+    assert view["status"] == "Terminated"
+    assert statuses(view) == {
+        "release[test]": "Success",
+        "release[stage]": "Success",
+        "release[live]": "Cancelled",
+    }
+    cleanup = folder.json("show", view["cleanup"]["run"])
+    assert [(step["id"], step["status"]) for step in cleanup["steps"]] == [
+        ("release[stage]", "Success"),
+        ("release[test]", "Success"),
+    ]
+    assert [step["outputs"]["status_code"] for step in cleanup["steps"]] == [200, 404]
+
+
+def test_several_faults_of_a_workflow_without_phases_close_it(folder: Wfexec) -> None:
+    text = """
+        version: 1
+        name: no-phases
+        inputs: {regions: {type: array, default: []}}
+        environment: shut
+        steps:
+          - {id: one, run: "echo one", matrix: {region: "${{ inputs.regions }}"}}
+    """
+    failed = folder.json("run", folder.write("no-phases.yaml", text), code=1)
+    assert failed["status"] == "Failed"
+    assert failed["reason"].startswith("validation: step 'one': 'region' of the matrix is empty")
+    assert "environment 'shut' is not active" in failed["reason"]
+    assert [step["status"] for step in failed["steps"]] == ["Pending"]
+
+
+def test_two_environments_with_different_locks_do_not_go_together(folder: Wfexec, api: PrefectServer) -> None:
+    failed = folder.json("run", written(folder, "locked", "locked-a, locked-b"), code=1)
+    message = failed["steps"][0]["error"]["message"]
+    assert message.startswith("environment 'locked-a' has the lock 'a', and 'locked-b' has 'b'; give both the same")
