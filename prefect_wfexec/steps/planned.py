@@ -122,14 +122,6 @@ class ImageOutputs(OutputsModel):
     digest_ref: str = Field(description="The image by its digest.")
 
 
-class KubernetesJobWith(WithModel):
-    """Which job, and where."""
-
-    manifest: str = Field(description="The job's manifest, a path.")
-    namespace: str = Field(default="default", description="The namespace.")
-    block: str | None = Field(default=None, description="The saved Kubernetes credentials block to use.")
-
-
 class DeployKubernetesWith(WithModel):
     """What to deploy, and where."""
 
@@ -201,12 +193,6 @@ class ImagePush(Planned):
 class ImageFetch(Planned):
     Inputs = ImageRefWith
     Outputs = ImageOutputs
-
-
-@step_type("kubernetes.job", is_available=False)
-class KubernetesJob(Planned):
-    Inputs = KubernetesJobWith
-    Outputs = NoOutputs
 
 
 @step_type("deploy.kubernetes", is_available=False, changes_infrastructure=True)

@@ -30,7 +30,7 @@ CONTRACT = {
     "image.build": ("context file tag platform args target labels", "ref digest digest_ref"),
     "image.push": ("ref block", "ref digest digest_ref"),
     "image.fetch": ("ref block", "ref digest digest_ref"),
-    "kubernetes.job": ("manifest namespace block", ""),
+    "kubernetes.job": ("manifest image namespace block", "name namespace stdout"),
     "deploy.kubernetes": ("manifests image namespace block", ""),
     "deploy.script": ("shell dir image", "exit_code"),
 }
@@ -43,7 +43,6 @@ PLANNED = {
     "image.build": {"tag": "x:1"},
     "image.push": {"ref": "x:1"},
     "image.fetch": {"ref": "x:1"},
-    "kubernetes.job": {"manifest": "job.yaml"},
     "deploy.kubernetes": {"manifests": "k8s"},
     "deploy.script": {"image": "x:1"},
 }
@@ -93,7 +92,16 @@ def test_what_changes_infrastructure_says_so() -> None:
 
 
 def test_the_catalog_needs_neither_prefect_nor_any_client() -> None:
-    heavy = ("prefect", "prefect_shell", "httpx", "httpcore", "slack_sdk", "aiohttp", "python_terraform")
+    heavy = (
+        "prefect",
+        "prefect_shell",
+        "httpx",
+        "httpcore",
+        "slack_sdk",
+        "aiohttp",
+        "python_terraform",
+        "kubernetes_asyncio",
+    )
     program = (
         "import sys; import prefect_wfexec.steps.registry as registry; registry.catalog(); "
         f"print([name for name in {heavy!r} if name in sys.modules])"
