@@ -19,6 +19,7 @@
     ├── StepError                     what a step says of itself
     │   ├── StepFailed                the step failed: Failed
     │   │   ├── StepStopped           it was stopped, and says how far it was: Failed or Cancelled
+    │   │   ├── ClusterRefusal        an API server says no (steps.kubernetes.faults)
     │   │   └── WithError             its `with`, rendered, does not fit its step type (definition.withs)
     │   └── StepSkipped               the step has nothing to do: Skipped, with the reason
     ├── ExpressionError               an expression that can't be read or evaluated (definition.templates)

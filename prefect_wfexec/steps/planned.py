@@ -21,14 +21,6 @@ class Planned(StepType):
         )
 
 
-class KubernetesJobWith(WithModel):
-    """Which job, and where."""
-
-    manifest: str = Field(description="The job's manifest, a path.")
-    namespace: str = Field(default="default", description="The namespace.")
-    block: str | None = Field(default=None, description="The saved Kubernetes credentials block to use.")
-
-
 class DeployKubernetesWith(WithModel):
     """What to deploy, and where."""
 
@@ -52,12 +44,6 @@ class DeployScriptOutputs(OutputsModel):
     model_config = ConfigDict(extra="allow")
 
     exit_code: int = Field(description="The script's exit code.")
-
-
-@step_type("kubernetes.job", is_available=False)
-class KubernetesJob(Planned):
-    Inputs = KubernetesJobWith
-    Outputs = NoOutputs
 
 
 @step_type("deploy.kubernetes", is_available=False, changes_infrastructure=True)

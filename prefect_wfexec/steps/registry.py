@@ -21,6 +21,7 @@ OWN_MODULES = (
     "git",
     "image",
     "scan",
+    "kubernetes",
     "planned",
 )
 

@@ -62,7 +62,7 @@ class GitClone(StepType):
         inputs: GitCloneWith = context.inputs
         address, wanted = read_address(inputs.url), read_ref(inputs.ref)
         git = await _git(context, address)
-        folder = await _new_folder(context)
+        folder = await new_folder(context)
         try:
             name = await find_ref(git, wanted, folder, _pushed(context, address))
             sha = await _fill(git, name, folder, inputs)
@@ -124,7 +124,12 @@ async def _fill(git: Git, name: str, folder: Path, inputs: GitCloneWith) -> str:
     return sha
 
 
-async def _new_folder(context: StepContext) -> Path:
+async def new_folder(context: StepContext) -> Path:
+    """The empty folder of the run that a commit is checked out into.
+
+    Raises:
+        StepFailed: the run has none.
+    """
     if context.workspace is NO_WORKSPACE:
         raise StepFailed("the run has no folder to check out into", type="no_workspace", retryable=False)
     folder = context.workspace.folder(context.step.id)

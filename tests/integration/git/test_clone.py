@@ -9,6 +9,7 @@ import pytest
 
 from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.steps.git import GitClone
+from prefect_wfexec.steps.git.clone import new_folder
 from prefect_wfexec.testing import make_context, run_step
 from tests.integration.git.conftest import Desk
 from tests.support.git_server import GitServer, Origin, git
@@ -174,9 +175,9 @@ async def test_files_on_this_machine_need_the_setting(
     assert failed.type == "repository_not_found"
 
 
-async def test_without_a_folder_of_the_run_nothing_is_cloned(remote: GitServer) -> None:
+async def test_without_a_folder_of_the_run_nothing_is_cloned() -> None:
     with pytest.raises(StepFailed, match="no folder") as failed:
-        await GitClone().run(make_context("git.clone", with_={"url": f"{remote.url}/app.git"}))
+        await new_folder(make_context("git.clone", with_={"url": "https://example.com/app.git"}))
     assert failed.value.type == "no_workspace"
 
 

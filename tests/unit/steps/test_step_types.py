@@ -30,12 +30,11 @@ CONTRACT = {
     "image.build": ("context file tag platform args target labels", "ref digest digest_ref"),
     "image.push": ("ref block", "ref digest digest_ref"),
     "image.fetch": ("ref block", "ref digest digest_ref"),
-    "kubernetes.job": ("manifest namespace block", ""),
+    "kubernetes.job": ("manifest image namespace block", "name namespace stdout"),
     "deploy.kubernetes": ("manifests image namespace block", ""),
     "deploy.script": ("shell dir image", "exit_code"),
 }
 PLANNED = {
-    "kubernetes.job": {"manifest": "job.yaml"},
     "deploy.kubernetes": {"manifests": "k8s"},
     "deploy.script": {"image": "x:1"},
 }
@@ -85,7 +84,16 @@ def test_what_changes_infrastructure_says_so() -> None:
 
 
 def test_the_catalog_needs_neither_prefect_nor_any_client() -> None:
-    heavy = ("prefect", "prefect_shell", "httpx", "httpcore", "slack_sdk", "aiohttp", "python_terraform")
+    heavy = (
+        "prefect",
+        "prefect_shell",
+        "httpx",
+        "httpcore",
+        "slack_sdk",
+        "aiohttp",
+        "python_terraform",
+        "kubernetes_asyncio",
+    )
     program = (
         "import sys; import prefect_wfexec.steps.registry as registry; registry.catalog(); "
         f"print([name for name in {heavy!r} if name in sys.modules])"
