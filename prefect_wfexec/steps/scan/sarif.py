@@ -3,11 +3,11 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from prefect_wfexec.definition.model import JSON
-from prefect_wfexec.steps.scan.findings import Finding, Severity, worst_first
+from prefect_wfexec.steps.scan.findings import SEVERITIES, Finding, Severity, worst_first
 
 VERSION = "2.1.0"
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -134,7 +134,10 @@ def _of_run(run: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _severity(result: Mapping[str, Any], rule: Mapping[str, Any]) -> Severity | None:
-    """The security score says more than the level; None for what has the level `none`."""
+    """A finding's own word says most, then its security score or its rule's; None for what has the level `none`."""
+    word = (result.get("properties") or {}).get("severity")
+    if word in SEVERITIES:
+        return cast("Severity", word)
     for properties in (result.get("properties") or {}, rule.get("properties") or {}):
         if "security-severity" in properties:
             score = float(properties["security-severity"])

@@ -32,9 +32,12 @@ def test_what_is_written_is_valid_and_reads_back(found: list[Finding]) -> None:
     assert len(run["results"]) == len(found)
     assert all(rule.get("helpUri", "https:").startswith("https:") for rule in run["tool"]["driver"]["rules"])
     again = read_sarif(json.loads(data))
-    # An unknown severity has no score of its own, and a level as any result has.
-    assert counted(again)["critical"] == counted(found)["critical"]
-    assert counted(again)["low"] == counted(found)["low"]
+    assert counted(again) == counted(found)
+
+
+def test_a_finding_of_unknown_severity_does_not_take_that_of_another_by_the_same_rule() -> None:
+    found = [Finding("critical", "r", "a"), Finding("unknown", "r", "b")]
+    assert counted(read_sarif(json.loads(to_sarif(found, "tool")))) == counted(found)
 
 
 def test_of_very_many_the_worst_are_shown_and_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
