@@ -160,7 +160,8 @@ async def test_a_run_is_started_approved_and_looked_at(app: FastAPI, site: Site)
     assert await viewer.get(f"/executions/{run}/gates") == view["gates"]
     assert await viewer.get(f"/executions/{run}/reports") == []
     assert (await viewer.get(f"/executions/{run}/failure"))["error"] is None
-    assert await viewer.get("/locks") == []
+    # Other tests on this server leave locks of their own.
+    assert run not in [name for lock in await viewer.get("/locks") for name in (lock["holder"], *lock["queue"])]
 
 
 async def test_reports_are_files_and_never_pages(app: FastAPI, site: Site) -> None:

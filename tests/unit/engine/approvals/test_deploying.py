@@ -209,3 +209,18 @@ def test_a_protected_environment_is_deployed_to_after_its_own_gate_or_one_above(
     asked = after(after(manual, next_of(manual)), [approved])
     done = after(asked, gates.gate_facts(asked, at(10), CODES))
     assert told(next_of(done)) == [("step_started", "deploy[staging]")]
+
+
+def test_a_forgiven_failure_stops_the_later_environments_and_not_what_follows() -> None:
+    soft = expand(
+        workflow(
+            step("deploy", environments=("staging", "production"), on_failure="continue"), step("smoke", "deploy")
+        ),
+        {},
+    )
+    failed = [started("deploy[staging]"), finished("deploy[staging]", "Failed", error={"type": "exit_code"})]
+    state = folded(opened(), entered(), validated(), *failed)
+    assert told(next_of(state, soft)) == [("step_skipped", "deploy[production]"), ("step_started", "smoke")]
+    lost = finished("deploy[staging]", "Failed", error={"type": "outcome_unknown"})
+    state = folded(opened(), entered(), validated(), failed[0], lost)
+    assert told(next_of(state, soft)) == [("step_skipped", "deploy[production]"), ("step_skipped", "smoke")]
