@@ -91,6 +91,10 @@ class Gateway:
             process.wait()
         return process.returncode
 
+    def token(self) -> str:
+        """What lets in whoever reads its log, until it ends."""
+        return self.log.read_text().rpartition("this token may: ")[2].split()[0]
+
     def access_lines(self) -> list[dict[str, Any]]:
         """What it has logged of requests."""
         lines = self.log.read_text().splitlines()
