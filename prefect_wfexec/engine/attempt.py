@@ -200,6 +200,7 @@ class Attempt:
             tail=log.tail,
             timeout_seconds=self._step.timeout_seconds,
             first_started=self._first_started,
+            environment=str((self._scope.get("environment") or {}).get("name") or ""),
         )
         return await self._kind().run(context)
 

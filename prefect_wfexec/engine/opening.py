@@ -1,6 +1,6 @@
 """Entering a run: pin what it is opened with, or go on from what its journal says."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prefect_wfexec.definition.model import JSON, Workflow
@@ -62,6 +62,7 @@ async def enter_run(
     scopes = Scopes(workflow, outline, lent.run)
     if parent is not None:
         scopes.parent = (parent.scopes, parent.journal.state)
+        lent.run = replace(lent.run, cleanup_of=str(parent.flow_run.id))
         await parent.load(lent.masker)
         await lent.journal.append(lambda state: inherited(engine, state, parent.journal.state))
     elif not await is_valid(engine, workflow, scopes, lent.journal):

@@ -44,6 +44,8 @@ class RunInfo:
     """Prefect's API, without a trailing slash."""
     ui_url: str = ""
     """The run's page in Prefect's UI."""
+    cleanup_of: str = ""
+    """The id of the run that this one cleans up after; empty for one that is no cleanup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,7 @@ class StepContext:
         timeout_seconds: The step's deadline, None without one.
         first_started: When the step's first attempt began, which may have been in another process.
         workspace: The run's folder on this machine, for files that later steps need.
+        environment: The name of the target environment; empty without one.
     """
 
     step: Step
@@ -204,6 +207,7 @@ class StepContext:
     timeout_seconds: float | None = None
     first_started: datetime | None = None
     workspace: Workspace = NO_WORKSPACE
+    environment: str = ""
 
     @property
     def scratch(self) -> Path:

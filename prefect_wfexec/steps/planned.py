@@ -2,10 +2,10 @@
 
 from typing import Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from prefect_wfexec.errors import StepFailed
-from prefect_wfexec.steps.base import NoOutputs, OutputsModel, StepContext, StepResult, StepType, WithModel
+from prefect_wfexec.steps.base import OutputsModel, StepContext, StepResult, StepType, WithModel
 from prefect_wfexec.steps.registry import step_type
 
 Severity = Literal["any", "critical", "high", "medium", "low", "never"]
@@ -122,31 +122,6 @@ class ImageOutputs(OutputsModel):
     digest_ref: str = Field(description="The image by its digest.")
 
 
-class DeployKubernetesWith(WithModel):
-    """What to deploy, and where."""
-
-    manifests: str | list[str] = Field(description="Manifests: paths of files or folders.")
-    image: str | None = Field(default=None, description="The image to put into them.")
-    namespace: str = Field(default="default", description="The namespace.")
-    block: str | None = Field(default=None, description="The saved Kubernetes credentials block to use.")
-
-
-class DeployScriptWith(WithModel):
-    """What `run`, a script that deploys, is given."""
-
-    shell: Literal["bash", "sh", "python"] = Field(default="bash", description="What runs the script.")
-    dir: str = Field(default=".", description="The folder it runs in.")
-    image: str | None = Field(default=None, description="The image it deploys; the script finds it as `$IMAGE`.")
-
-
-class DeployScriptOutputs(OutputsModel):
-    """What the script gave."""
-
-    model_config = ConfigDict(extra="allow")
-
-    exit_code: int = Field(description="The script's exit code.")
-
-
 @step_type("git.clone", is_available=False, reads_only=True)
 class GitClone(Planned):
     Inputs = GitCloneWith
@@ -193,15 +168,3 @@ class ImagePush(Planned):
 class ImageFetch(Planned):
     Inputs = ImageRefWith
     Outputs = ImageOutputs
-
-
-@step_type("deploy.kubernetes", is_available=False, changes_infrastructure=True)
-class DeployKubernetes(Planned):
-    Inputs = DeployKubernetesWith
-    Outputs = NoOutputs
-
-
-@step_type("deploy.script", is_available=False, changes_infrastructure=True, open_outputs=True, accepts_run=True)
-class DeployScript(Planned):
-    Inputs = DeployScriptWith
-    Outputs = DeployScriptOutputs

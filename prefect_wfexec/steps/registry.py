@@ -9,7 +9,7 @@ from prefect_wfexec.errors import UsageError
 from prefect_wfexec.steps.base import StepType
 
 ENTRY_POINT_GROUP = "prefect_wfexec.steps"
-OWN_MODULES = ("shell", "wait", "approval", "http", "slack", "terraform", "kubernetes", "planned")
+OWN_MODULES = ("shell", "wait", "approval", "http", "slack", "terraform", "kubernetes", "deploy", "planned")
 
 _types: dict[str, type[StepType]] = {}
 _loaded = False

@@ -6,7 +6,6 @@ only; its block of credentials and the client it brings are used, its run loop i
 
 import asyncio
 import uuid
-from typing import ClassVar
 
 from pydantic import Field
 
@@ -51,7 +50,6 @@ class KubernetesJob(StepType):
 
     Inputs = KubernetesJobWith
     Outputs = KubernetesJobOutputs
-    tools: ClassVar[tuple[str, ...]] = ()
 
     async def run(self, context: StepContext) -> StepResult:
         inputs: KubernetesJobWith = context.inputs

@@ -31,8 +31,9 @@ CONTRACT = {
     "image.push": ("ref block", "ref digest digest_ref"),
     "image.fetch": ("ref block", "ref digest digest_ref"),
     "kubernetes.job": ("manifest image namespace block", "name namespace stdout"),
-    "deploy.kubernetes": ("manifests image namespace block", ""),
-    "deploy.script": ("shell dir image", "exit_code"),
+    "deploy.kubernetes": ("manifests image namespace block take_over", "counts objects images"),
+    "deploy.kubernetes_undo": ("manifests namespace block run step", "restored deleted left"),
+    "deploy.script": ("shell dir image environment", "exit_code stdout"),
 }
 PLANNED = {
     "git.clone": {"url": "https://example.com/x.git"},
@@ -43,8 +44,6 @@ PLANNED = {
     "image.build": {"tag": "x:1"},
     "image.push": {"ref": "x:1"},
     "image.fetch": {"ref": "x:1"},
-    "deploy.kubernetes": {"manifests": "k8s"},
-    "deploy.script": {"image": "x:1"},
 }
 
 
