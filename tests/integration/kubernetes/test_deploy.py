@@ -216,7 +216,10 @@ async def _apply_as(cluster: KubernetesServer, manager: str, obj: dict[str, Any]
 
     path = f"/api/v1/namespaces/default/configmaps/{obj['metadata']['name']}?fieldManager={manager}&force=true"
     headers = {"Authorization": f"Bearer {cluster.token}", "Content-Type": "application/apply-patch+yaml"}
-    async with ClientSession() as session, session.patch(cluster.url + path, json=obj, headers=headers) as answer:
+    async with (
+        ClientSession() as session,
+        session.patch(cluster.url + path, json=obj, headers=headers, ssl=False) as answer,
+    ):
         assert answer.status == 200, await answer.text()
 
 
@@ -347,7 +350,10 @@ async def _apply_as_new(cluster: KubernetesServer, manager: str, obj: dict[str, 
 
     path = f"/api/v1/namespaces/default/configmaps?fieldManager={manager}"
     headers = {"Authorization": f"Bearer {cluster.token}"}
-    async with ClientSession() as session, session.post(cluster.url + path, json=obj, headers=headers) as answer:
+    async with (
+        ClientSession() as session,
+        session.post(cluster.url + path, json=obj, headers=headers, ssl=False) as answer,
+    ):
         assert answer.status == 201, await answer.text()
 
 
