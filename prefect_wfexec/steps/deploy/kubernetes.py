@@ -13,7 +13,7 @@ from prefect_wfexec.steps.deploy.targets import find_targets
 from prefect_wfexec.steps.deploy.waiting import Rollouts
 from prefect_wfexec.steps.kubernetes.access import open_cluster
 from prefect_wfexec.steps.kubernetes.images import images_of, put_images
-from prefect_wfexec.steps.kubernetes.manifests import read_manifests
+from prefect_wfexec.steps.kubernetes.manifests import read_manifests, secrets_in
 from prefect_wfexec.steps.kubernetes.unstoppable import until_done
 from prefect_wfexec.steps.registry import step_type
 
@@ -73,6 +73,7 @@ class DeployKubernetes(StepType):
     async def run(self, context: StepContext) -> StepResult:
         inputs: DeployKubernetesWith = context.inputs
         manifests = await asyncio.to_thread(read_manifests, context, inputs.paths)
+        context.masker.add(*secrets_in(manifests))
         put_images(manifests, inputs.image)
         images = sorted({image for one in manifests for image in images_of(one.object)})
         async with open_cluster(context, inputs.block) as cluster:

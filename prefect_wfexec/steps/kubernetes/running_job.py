@@ -23,6 +23,8 @@ BLOCKED_SECONDS = 180.0
 """How long an image that can't be pulled, or a missing Secret, is waited for."""
 LOGS_SECONDS = 60.0
 """How long the rest of the logs is waited for once the job has ended."""
+STOP_PATIENCE_SECONDS = 120.0
+"""How long a server that is away is waited for when a job is to be deleted."""
 LOOK_SECONDS = 5.0
 MOST_TOLD = 200
 """Sentences about troubles; a job that has more says the same again and again."""
@@ -226,6 +228,7 @@ class RunningJob:
 
     async def remove(self) -> str | None:
         """Delete it with its pods; why it may still be there, None when it is seen to be gone."""
+        self._cluster.patience_seconds = STOP_PATIENCE_SECONDS
         try:
             if self.uid is None and self._is_begun:
                 await self._find_own()

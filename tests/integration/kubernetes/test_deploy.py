@@ -405,3 +405,12 @@ async def test_undo_brings_back_what_ran_before_a_deploy_that_failed(cluster, tm
     await undo(tmp_path)
     assert image_of(cluster) == "busybox:1"
     assert spec_of(cluster)["progressDeadlineSeconds"] == 60
+
+
+async def test_the_values_of_secrets_are_masked_from_the_start(cluster, tmp_path) -> None:
+    write(
+        tmp_path, {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"a": "s3cr3t-t0ken"}}
+    )
+    context = context_for(tmp_path)
+    await run_step(context)
+    assert context.masker.mask("it is s3cr3t-t0ken") == "it is ***"

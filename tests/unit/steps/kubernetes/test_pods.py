@@ -66,6 +66,16 @@ def test_the_failed_container_is_the_first_that_ended_badly() -> None:
     assert failed_container([pod()]) is None
 
 
+def test_what_was_ended_because_another_had_failed_is_not_to_blame() -> None:
+    beside = {**ended(143, finishedAt="2026-01-02T03:04:09Z"), "name": "beside"}
+    assert failed_container([pod(beside, ended(7, finishedAt="2026-01-02T03:04:05Z"))]) == (
+        "web-1",
+        "web",
+        7,
+        "ended with exit code 7",
+    )
+
+
 def test_readiness() -> None:
     assert is_ready(pod(conditions=[{"type": "Ready", "status": "True"}]))
     assert not is_ready(pod(conditions=[{"type": "Ready", "status": "False"}]))
