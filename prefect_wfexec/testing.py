@@ -27,6 +27,7 @@ from prefect_wfexec.runtime.masking import Masker
 from prefect_wfexec.runtime.supervisor import Supervisor
 from prefect_wfexec.runtime.workspace import NO_WORKSPACE, Workspace
 from prefect_wfexec.steps.base import OnChunk, OnEnd, RunInfo, StepContext, StepResult
+from prefect_wfexec.steps.checking import CheckContext, Problem
 from prefect_wfexec.steps.registry import find_step_type
 
 STDOUT_TAIL_BYTES = 64 * 1024
@@ -216,6 +217,30 @@ async def run_step(context: StepContext, *, seen: Callable[[Path], None] | None 
             await cast("SupervisedCommands", context.command).close()
             if seen is not None:
                 seen(Path(scratch))
+
+
+async def check_step(context: StepContext) -> list[Problem]:
+    """What the step type finds before the first step of a pipeline, where the whole `with` is known by then.
+
+    Args:
+        context: From `make_context`.
+    """
+    with tempfile.TemporaryDirectory(prefix="wfexec-check-") as scratch:
+        known = CheckContext(
+            step=context.step,
+            known=context.inputs.model_dump(by_alias=True, exclude_unset=True),
+            env=context.env,
+            run=context.run,
+            folder=context.folder,
+            scratch=Path(scratch),
+            command=context.command,
+            log=context.log,
+            masker=context.masker,
+        )
+        try:
+            return await find_step_type(context.step.uses)().check(known)
+        finally:
+            await cast("SupervisedCommands", context.command).close()
 
 
 def _too_long(context: StepContext, words: str = "") -> StepFailed:

@@ -10,10 +10,7 @@ from prefect_wfexec.cli.inputs import parse_inputs
 from prefect_wfexec.cli.interrupts import Interrupts
 from prefect_wfexec.cli.output import columns, exit_code_of_run, note, say, say_json, stop_saying
 from prefect_wfexec.cli.watching import make_watcher
-from prefect_wfexec.definition.diagnostics import DefinitionError
 from prefect_wfexec.definition.loader import load_definition
-from prefect_wfexec.definition.model import Workflow
-from prefect_wfexec.definition.support import unsupported
 from prefect_wfexec.engine.context import local_user, manual_context
 from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.operations.start import create_run, execute_here, refuse_yes
@@ -35,7 +32,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 async def run(arguments: argparse.Namespace) -> int:
     """Run a definition to its end."""
-    workflow = loaded(Path(arguments.path))
+    workflow = load_definition(Path(arguments.path), catalog())
     inputs = parse_inputs(workflow, arguments.inputs)
     async with reachable():
         async with connected() as client:
@@ -57,19 +54,6 @@ async def execute_and_report(
     if not ran_here:
         note(f"another process has taken over {flow_run.name}; waiting for its end")
     return _report(await until_ended(client, flow_run), as_json=arguments.json)
-
-
-def loaded(path: Path) -> Workflow:
-    """The workflow in a file, which this version can run.
-
-    Raises:
-        DefinitionError: it does not compile, or can't be run yet.
-    """
-    workflow = load_definition(path, catalog())
-    missing = unsupported(workflow, catalog())
-    if missing:
-        raise DefinitionError(tuple(missing))
-    return workflow
 
 
 async def until_ended(client: "PrefectClient", flow_run: "FlowRun") -> Execution:

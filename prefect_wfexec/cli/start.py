@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from prefect_wfexec.cli.inputs import parse_inputs
 from prefect_wfexec.cli.output import note, say
-from prefect_wfexec.cli.run import loaded
 from prefect_wfexec.cli.show import report_scheduled
+from prefect_wfexec.definition.loader import load_definition
 from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.engine.context import manual_context
 from prefect_wfexec.errors import UsageError
 from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.operations.deployed import choose_deployment, deployed_workflow, find_deployment, start_run
 from prefect_wfexec.operations.saving import find_project, save
+from prefect_wfexec.steps.registry import catalog
 from prefect_wfexec.views.deployments import definition_of
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ async def start(arguments: argparse.Namespace) -> int:
 async def execute(arguments: argparse.Namespace) -> int:
     """Check a definition, save it into its deployment when it has changed, and start that."""
     path = Path(arguments.path)
-    workflow = loaded(path)
+    workflow = load_definition(path, catalog())
     # Before anything is saved: a run that can't be started changes nothing.
     parse_inputs(workflow, arguments.inputs)
     async with reachable():

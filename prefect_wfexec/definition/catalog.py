@@ -18,7 +18,6 @@ class StepSpec:
         is_gate: Whether the step waits for a decision.
         reads_only: Whether running it twice is harmless.
         changes_infrastructure: Whether it changes real infrastructure, so a protected environment wants a gate on it.
-        is_available: False for types of a later version: they validate, running one is refused.
         accepts_run: Whether the step takes `run:` (shell).
     """
 
@@ -29,7 +28,6 @@ class StepSpec:
     is_gate: bool = False
     reads_only: bool = False
     changes_infrastructure: bool = False
-    is_available: bool = True
     accepts_run: bool = False
 
 

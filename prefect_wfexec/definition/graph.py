@@ -3,9 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from prefect_wfexec.definition.model import Step
-from prefect_wfexec.definition.support import unsupported
-
-__all__ = ["Graph", "unsupported"]
 
 MAX_CYCLES = 20
 

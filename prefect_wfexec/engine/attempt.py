@@ -230,6 +230,7 @@ class Attempt:
             first_started=self._first_started if is_own else None,
             workspace=services.workspace,
             trigger=self._trigger(),
+            environment=str((self._scope.get("environment") or {}).get("name") or ""),
         )
 
     def _trigger(self) -> Mapping[str, JSON]:

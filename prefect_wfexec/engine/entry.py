@@ -3,14 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from prefect_wfexec.definition.model import Workflow
-from prefect_wfexec.definition.support import unsupported
 from prefect_wfexec.engine.fencing import HandedOver, Superseded, Suspended
 from prefect_wfexec.engine.launch import execute_run
 from prefect_wfexec.engine.session import current_session
 from prefect_wfexec.errors import EngineError, WfexecError, one_line
 from prefect_wfexec.journal.keys import load_keys
 from prefect_wfexec.status import RunStatus
-from prefect_wfexec.steps.registry import catalog
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -33,7 +31,6 @@ async def run_in_flow(workflow: Workflow, parameters: dict[str, Any]) -> "State[
     if context is None or context.flow_run is None:
         raise EngineError("a workflow runs inside a Prefect flow run; call its flow instead")
     try:
-        _require_supported(workflow)
         async with get_client() as client:
             keys = await load_keys(client)
             return await execute_run(client, context.flow_run, parameters, workflow, keys, current_session())
@@ -43,9 +40,3 @@ async def run_in_flow(workflow: Workflow, parameters: dict[str, Any]) -> "State[
         raise Pause(suspended.message) from None
     except WfexecError as error:
         return final_state(RunStatus.ERROR, one_line(error))
-
-
-def _require_supported(workflow: Workflow) -> None:
-    found = unsupported(workflow, catalog())
-    if found:
-        raise EngineError("; ".join(f"{item.message}" for item in found), code="not-yet-supported")

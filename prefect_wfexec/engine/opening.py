@@ -1,6 +1,6 @@
 """Entering a run: pin what it is opened with, or go on from what its journal says."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prefect_wfexec.definition.model import JSON, Workflow
@@ -64,6 +64,7 @@ async def enter_run(
     if parent is not None:
         parent.scopes.workspace = lent.workspace.root
         scopes.parent = (parent.scopes, parent.journal.state)
+        lent.run = replace(lent.run, cleanup_of=str(parent.flow_run.id))
         await parent.load(lent.masker)
         await lent.journal.append(lambda state: inherited(engine, state, parent.journal.state))
     elif not await is_valid(engine, workflow, scopes, lent.journal):

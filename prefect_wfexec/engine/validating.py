@@ -169,6 +169,7 @@ class _Look:
             command=context.command,
             log=context.log,
             masker=context.masker,
+            tail=context.tail,
         )
         try:
             async with asyncio.timeout(LONGEST_CHECK_SECONDS):

@@ -45,6 +45,8 @@ class RunInfo:
     """Prefect's API, without a trailing slash."""
     ui_url: str = ""
     """The run's page in Prefect's UI."""
+    cleanup_of: str = ""
+    """The id of the run that this one cleans up after; empty for one that is no cleanup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,7 @@ class StepContext:
         first_started: When the step's first attempt began, which may have been in another process.
         workspace: The run's folder on this machine, for files that later steps need.
         trigger: What started the run, as expressions see it.
+        environment: The name of the target environment; empty without one.
     """
 
     step: Step
@@ -207,6 +210,7 @@ class StepContext:
     first_started: datetime | None = None
     workspace: Workspace = NO_WORKSPACE
     trigger: Mapping[str, JSON] = field(default_factory=dict)
+    environment: str = ""
 
     @property
     def scratch(self) -> Path:

@@ -2,17 +2,41 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.runtime.ansi import strip_ansi
 from prefect_wfexec.runtime.command import StopPolicy
-from prefect_wfexec.steps.base import StepContext
+from prefect_wfexec.runtime.masking import Masker
+from prefect_wfexec.steps.base import CommandRunner, StepLog
 
 MAX_STDOUT = 64 * 1024 * 1024
 MAX_STDERR = 256 * 1024
+
+
+class ToolContext(Protocol):
+    """What a program is run with: in a step, and in the look at a step before the run's first."""
+
+    @property
+    def env(self) -> Mapping[str, str]: ...
+
+    @property
+    def log(self) -> StepLog: ...
+
+    @property
+    def masker(self) -> Masker: ...
+
+    @property
+    def command(self) -> CommandRunner: ...
+
+    @property
+    def scratch(self) -> Path: ...
+
+    @property
+    def tail(self) -> Callable[[], str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +58,7 @@ class Said:
         return self.stdout.decode("utf-8", "replace")
 
 
-def find_program(context: StepContext, *names: str, hint: str) -> str:
+def find_program(context: ToolContext, *names: str, hint: str) -> str:
     """The path of the first of these programs that is there.
 
     Raises:
@@ -51,7 +75,7 @@ def find_program(context: StepContext, *names: str, hint: str) -> str:
 
 
 async def run_captured(
-    context: StepContext,
+    context: ToolContext,
     argv: list[str],
     *,
     cwd: Path,

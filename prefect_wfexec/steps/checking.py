@@ -1,6 +1,6 @@
 """What a step type is given to look at a step before the run's first step starts, and what it may find."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +49,7 @@ class CheckContext:
         command: Runs a command under the supervisor, as a step's does.
         log: The log of Validation; every line is masked on the way.
         masker: Knows every secret of the run so far; a check adds the ones it meets *before* it writes anything.
+        tail: The last lines of that log so far, masked.
     """
 
     step: Step
@@ -60,3 +61,4 @@ class CheckContext:
     command: "CommandRunner"
     log: "StepLog"
     masker: Masker = field(default_factory=Masker)
+    tail: Callable[[], str] = str

@@ -22,7 +22,7 @@ OWN_MODULES = (
     "image",
     "scan",
     "kubernetes",
-    "planned",
+    "deploy",
 )
 
 _types: dict[str, type[StepType]] = {}
@@ -36,7 +36,6 @@ def step_type(
     is_gate: bool = False,
     reads_only: bool = False,
     changes_infrastructure: bool = False,
-    is_available: bool = True,
     accepts_run: bool = False,
 ) -> Callable[[type[StepType]], type[StepType]]:
     """Register a class as the step type `name`; the flags are those of `StepSpec`.
@@ -61,7 +60,6 @@ def step_type(
             is_gate=is_gate,
             reads_only=reads_only,
             changes_infrastructure=changes_infrastructure,
-            is_available=is_available,
             accepts_run=accepts_run,
         )
         _types[name] = cls

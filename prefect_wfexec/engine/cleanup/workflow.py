@@ -11,6 +11,8 @@ from prefect_wfexec.journal.state import ExecutionState
 
 GATE = "approve_cleanup"
 _PLAN = "terraform.plan"
+_UNDO = "deploy.kubernetes_undo"
+_FROM_DEPLOY = ("manifests", "namespace", "block")
 _FROM_PLAN = ("dir", "workspace", "backend_config", "var_files", "vars")
 _BACKOFF = 2.0
 
@@ -84,7 +86,7 @@ def _cleanup_step(workflow: Workflow, step: Step, plan: CleanupPlan, needs: tupl
     cleanup = step.cleanup
     assert cleanup is not None, "only steps with a cleanup are cleaned up"
     made_by = _plan_of(workflow, step)
-    with_ = cleanup.with_ if cleanup.with_ is not None else _with_of_plan(made_by)
+    with_ = cleanup.with_ if cleanup.with_ is not None else _with_of(step, cleanup.uses, made_by)
     return Step(
         id=step.id,
         name=f"Clean Up {step.name}",
@@ -116,5 +118,8 @@ def _origin(step: Step) -> str:
     return step.instance.of if step.instance is not None else step.id
 
 
-def _with_of_plan(plan: Step | None) -> dict[str, JSON]:
+def _with_of(step: Step, undone_by: str, plan: Step | None) -> dict[str, JSON]:
+    """What undoes a step takes from the step itself, or from its plan."""
+    if undone_by == _UNDO:
+        return {key: step.with_[key] for key in _FROM_DEPLOY if key in step.with_}
     return {key: plan.with_[key] for key in _FROM_PLAN if key in plan.with_} if plan is not None else {}

@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.runtime.saved_blocks import MissingBlock, read_block_data
-from prefect_wfexec.steps.base import StepContext
+from prefect_wfexec.steps.captured import ToolContext
 from prefect_wfexec.steps.checking import BlockUse
 from prefect_wfexec.steps.image.names import ImageName
 
@@ -44,17 +44,19 @@ class Login:
     Attributes:
         folder: A private folder with `config.json`, None: as the worker itself is signed in.
         tls_verify: Whether the registry must prove who it is.
+        registry: The registry that an account is there for; empty without one.
     """
 
     folder: Path | None = None
     tls_verify: bool = True
+    registry: str = ""
 
     @property
     def file(self) -> Path | None:
         return self.folder / "config.json" if self.folder else None
 
 
-async def sign_in(context: StepContext, block: str | None, image: ImageName | None = None) -> Login:
+async def sign_in(context: ToolContext, block: str | None, image: ImageName | None = None) -> Login:
     """Make the file of credentials for a step.
 
     Args:
@@ -80,7 +82,7 @@ async def sign_in(context: StepContext, block: str | None, image: ImageName | No
     folder = context.scratch / "registry"
     folder.mkdir(mode=0o700, exist_ok=True)
     _write(folder / "config.json", _logins(access))
-    return Login(folder, access.tls_verify)
+    return Login(folder, access.tls_verify, access.registry if access.basic else "")
 
 
 def _logins(access: RegistryAccess) -> str:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.runtime.workspace import NO_WORKSPACE
-from prefect_wfexec.steps.base import StepContext, StepResult, StepType
+from prefect_wfexec.steps.base import StepContext, StepResult
 from prefect_wfexec.steps.captured import find_program, run_captured
-from prefect_wfexec.steps.image.access import BLOCK, Login, sign_in
+from prefect_wfexec.steps.image.access import Login, sign_in
 from prefect_wfexec.steps.image.builders import Builder, find_builder
 from prefect_wfexec.steps.image.failures import build_failure
 from prefect_wfexec.steps.image.models import ImageBuildWith, ImageOutputs, image_outputs
 from prefect_wfexec.steps.image.recipe import Recipe, read_recipe
+from prefect_wfexec.steps.image.signed_in import ImageStep
 from prefect_wfexec.steps.image.storage import Storage
 from prefect_wfexec.steps.image.store import ImageStore
 from prefect_wfexec.steps.registry import step_type
@@ -21,13 +22,12 @@ from prefect_wfexec.steps.sensitive import secret_paths
 
 
 @step_type("image.build")
-class ImageBuild(StepType):
+class ImageBuild(ImageStep):
     """Builds one image, for one platform."""
 
     Inputs = ImageBuildWith
     Outputs = ImageOutputs
     tools = (("buildah", "podman", "docker"),)
-    blocks = (BLOCK,)
 
     async def run(self, context: StepContext) -> StepResult:
         inputs: ImageBuildWith = context.inputs

@@ -7,6 +7,7 @@ from prefect_wfexec import settings
 from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.runtime.ansi import strip_ansi
 from prefect_wfexec.steps.base import StepContext
+from prefect_wfexec.steps.captured import ToolContext
 
 ERROR_LINES = 5
 """How many of the tool's last lines the message repeats."""
@@ -72,7 +73,7 @@ _FAULTS = (
 
 
 def registry_failure(
-    context: StepContext, words: str, exit_code: int | None, *, registry: str, image: str, doing: str
+    context: ToolContext, words: str, exit_code: int | None, *, registry: str, image: str, doing: str
 ) -> StepFailed:
     """The error for a tool that could not do something at a registry.
 

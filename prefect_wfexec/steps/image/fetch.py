@@ -1,22 +1,22 @@
 """`image.fetch`: find out which image a name means in its registry now; nothing is pulled."""
 
 from prefect_wfexec.errors import StepFailed
-from prefect_wfexec.steps.base import StepContext, StepResult, StepType
-from prefect_wfexec.steps.image.access import BLOCK, sign_in
+from prefect_wfexec.steps.base import StepContext, StepResult
+from prefect_wfexec.steps.image.access import sign_in
 from prefect_wfexec.steps.image.models import ImageOutputs, ImageRefWith, image_outputs
 from prefect_wfexec.steps.image.names import read_name
+from prefect_wfexec.steps.image.signed_in import ImageStep
 from prefect_wfexec.steps.image.skopeo import Skopeo
 from prefect_wfexec.steps.registry import step_type
 
 
 @step_type("image.fetch", reads_only=True)
-class ImageFetch(StepType):
+class ImageFetch(ImageStep):
     """Looks one image up; what is deployed afterwards is its digest."""
 
     Inputs = ImageRefWith
     Outputs = ImageOutputs
     tools = (("skopeo",),)
-    blocks = (BLOCK,)
 
     async def run(self, context: StepContext) -> StepResult:
         inputs: ImageRefWith = context.inputs

@@ -1,23 +1,23 @@
 """`image.push`: put an image that this run has built into its registry, and see that it is there."""
 
 from prefect_wfexec.errors import StepFailed
-from prefect_wfexec.steps.base import StepContext, StepResult, StepType
-from prefect_wfexec.steps.image.access import BLOCK, sign_in
+from prefect_wfexec.steps.base import StepContext, StepResult
+from prefect_wfexec.steps.image.access import sign_in
 from prefect_wfexec.steps.image.models import ImageOutputs, ImageRefWith, image_outputs
 from prefect_wfexec.steps.image.names import ImageName, read_name
+from prefect_wfexec.steps.image.signed_in import ImageStep
 from prefect_wfexec.steps.image.skopeo import Skopeo
 from prefect_wfexec.steps.image.store import BuiltImage, ImageStore
 from prefect_wfexec.steps.registry import step_type
 
 
 @step_type("image.push")
-class ImagePush(StepType):
+class ImagePush(ImageStep):
     """Pushes one image under the name it was built with; the registry has the very digest that was built."""
 
     Inputs = ImageRefWith
     Outputs = ImageOutputs
     tools = (("skopeo",),)
-    blocks = (BLOCK,)
 
     async def run(self, context: StepContext) -> StepResult:
         inputs: ImageRefWith = context.inputs

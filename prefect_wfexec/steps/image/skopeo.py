@@ -3,8 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from prefect_wfexec.steps.base import StepContext
-from prefect_wfexec.steps.captured import Said, find_program, run_captured
+from prefect_wfexec.steps.captured import Said, ToolContext, find_program, run_captured
 from prefect_wfexec.steps.image.access import Login
 from prefect_wfexec.steps.image.failures import registry_failure
 from prefect_wfexec.steps.image.names import ImageName
@@ -23,7 +22,7 @@ class Skopeo:
         StepFailed: there is no skopeo (`type="missing_tool"`).
     """
 
-    def __init__(self, context: StepContext, login: Login) -> None:
+    def __init__(self, context: ToolContext, login: Login) -> None:
         self._context = context
         self._login = login
         self._program = find_program(context, "skopeo", hint=HINT)
@@ -50,6 +49,12 @@ class Skopeo:
         said = await self._run(["inspect", "--raw", *self._options(), "--", text], self._context.scratch)
         self._check(said, name, "looked up")
         return f"sha256:{hashlib.sha256(said.stdout).hexdigest()}"
+
+    async def log_in(self, registry: str) -> bool:
+        """Whether a registry takes the login of the block."""
+        self._context.log.system(f"$ skopeo login -- {registry}")
+        said = await self._run(["login", *self._options(), "--", registry], self._context.scratch)
+        return said.exit_code == 0
 
     def _options(self, side: str = "") -> list[str]:
         options = [] if self._login.tls_verify else [f"--{side}tls-verify=false"]

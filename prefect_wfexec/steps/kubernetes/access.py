@@ -13,6 +13,7 @@ import yaml
 from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.runtime.saved_blocks import MissingBlock, read_block_data
 from prefect_wfexec.steps.base import StepContext
+from prefect_wfexec.steps.checking import BlockUse
 from prefect_wfexec.steps.kubernetes.api import PATIENCE_SECONDS, Cluster
 from prefect_wfexec.steps.kubernetes.kubeconfig import Access, Plugin, read_file, reduce
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 BLOCK_SLUG = "kubernetes-credentials"
 BLOCK_TYPE_NAME = "Kubernetes Credentials"
+BLOCK = BlockUse("block", {BLOCK_SLUG: BLOCK_TYPE_NAME})
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 LONGEST_ANSWER = 256 * 1024
 """Bytes that a credentials plugin may print."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from prefect_wfexec.errors import StepFailed
-from prefect_wfexec.steps.kubernetes.faults import ClusterRefusal, unreachable
+from prefect_wfexec.steps.kubernetes.faults import ClusterRefusal, distrusted, unreachable
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientTimeout
@@ -172,22 +172,18 @@ class Cluster:
             response.close()
 
     async def _patiently(self, once: Callable[[], Awaitable[Object]]) -> Object:
+        faults: tuple[type[BaseException], ...] = (ClusterRefusal, *transport_errors())
         clock = asyncio.get_running_loop().time
         end, pause, was_away, is_renewed = clock() + self.patience_seconds, SHORTEST_PAUSE_SECONDS, False, False
         while True:
             try:
                 answer = await once()
-            except ClusterRefusal as refusal:
-                if refusal.status_code == 401 and not is_renewed and await self._connection.renew():
+            except faults as error:
+                is_unknown_here = isinstance(error, ClusterRefusal) and error.status_code == 401
+                if is_unknown_here and not is_renewed and await self._connection.renew():
                     is_renewed = True
                     continue
-                if not refusal.is_transient or clock() >= end:
-                    raise
-                reason, wait = refusal.said, _seconds(refusal.retry_after)
-            except transport_errors() as error:
-                reason, wait = broken(error), 0.0
-                if clock() >= end:
-                    raise unreachable(self.address, reason) from None
+                reason, wait = self._why_again(error, is_too_late=clock() >= end)
             else:
                 if was_away:
                     self._tell("the Kubernetes API server answers again")
@@ -198,12 +194,36 @@ class Cluster:
             await asyncio.sleep(min(max(wait, pause * random.uniform(0.7, 1.3)), max(end - clock(), 0.05)))  # noqa: S311
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
+    def _why_again(self, error: BaseException, *, is_too_late: bool) -> tuple[str, float]:
+        """Why a request is sent again, and how long the server asks to wait before.
+
+        Raises:
+            StepFailed: it is not sent again.
+        """
+        if isinstance(error, ClusterRefusal):
+            if not error.is_transient or is_too_late:
+                raise error
+            return error.said, _seconds(error.retry_after)
+        reason = broken(error)
+        if _is_distrusted(error):
+            raise distrusted(self.address, reason) from None
+        if is_too_late:
+            raise unreachable(self.address, reason) from None
+        return reason, 0.0
+
 
 def transport_errors() -> tuple[type[BaseException], ...]:
     """What a connection raises that breaks or never comes about."""
     from aiohttp import ClientError
 
     return (ClientError, OSError, TimeoutError)
+
+
+def _is_distrusted(error: BaseException) -> bool:
+    """Whether the server's certificate is not believed, which no waiting mends."""
+    from aiohttp import ClientConnectorCertificateError
+
+    return isinstance(error, ClientConnectorCertificateError)
 
 
 def broken(error: BaseException) -> str:

@@ -40,3 +40,23 @@ async def try_to_delete(cluster: Cluster, path: str, name: str, uid: str | None)
     except StepFailed as failed:
         return failed.message
     return None if is_gone else f"{name} is being deleted, but its pods have not ended"
+
+
+async def try_to_delete_all(cluster: Cluster, path: str, selector: str, name: str) -> str | None:
+    """Delete what a selector of labels takes and is not being deleted yet; why some may be there, None when none is."""
+    try:
+        async with asyncio.timeout(GONE_SECONDS):
+            while True:
+                listed = await cluster.get(path, f"reading {name}", labelSelector=selector)
+                found = listed.get("items") or []
+                if not found:
+                    return None
+                for one in found:
+                    metadata = one["metadata"]
+                    if "deletionTimestamp" not in metadata:
+                        await cluster.delete(f"{path}/{metadata['name']}", f"deleting {name}", uid=metadata["uid"])
+                await asyncio.sleep(PAUSE_SECONDS)
+    except StepFailed as failed:
+        return failed.message
+    except TimeoutError:
+        return f"{name} have not ended"

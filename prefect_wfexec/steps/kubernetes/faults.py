@@ -78,6 +78,16 @@ def unreachable(where: str, reason: str) -> StepFailed:
     )
 
 
+def distrusted(where: str, reason: str) -> StepFailed:
+    """The server shows a certificate that is not believed."""
+    return StepFailed(
+        f"the certificate of the Kubernetes API server at {where} is not trusted: {reason}",
+        type="kubernetes_certificate",
+        hint="put the cluster's certificate authority into the block or kubeconfig",
+        retryable=False,
+    )
+
+
 def _status_in(body: bytes) -> Mapping[str, Any]:
     try:
         value = json.loads(body)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from prefect_wfexec.errors import StepFailed, StepStopped
 from prefect_wfexec.steps.base import OutputsModel, StepContext, StepResult, StepType, WithModel
-from prefect_wfexec.steps.kubernetes.access import open_cluster
+from prefect_wfexec.steps.kubernetes.access import BLOCK, open_cluster
 from prefect_wfexec.steps.kubernetes.images import put_images
 from prefect_wfexec.steps.kubernetes.job_manifest import make_job
 from prefect_wfexec.steps.kubernetes.manifests import Manifest, namespace_for, read_manifests
@@ -50,6 +50,7 @@ class KubernetesJob(StepType):
 
     Inputs = KubernetesJobWith
     Outputs = KubernetesJobOutputs
+    blocks = (BLOCK,)
 
     async def run(self, context: StepContext) -> StepResult:
         inputs: KubernetesJobWith = context.inputs

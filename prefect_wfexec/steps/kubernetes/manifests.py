@@ -1,5 +1,6 @@
 """Manifests: files, folders and globs below the step's folder, read strictly, checked before anything is asked."""
 
+import base64
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -244,6 +245,28 @@ def _twice(found: Sequence[Manifest]) -> list[str]:
             faults.append(f"{one.source}: the {one.kind} '{one.name}' stands in {places[key]} already")
         places.setdefault(key, one.source)
     return faults
+
+
+def secrets_in(manifests: Iterable[Manifest]) -> list[str]:
+    """The values of all Secrets among the manifests, as they are written and as they are meant."""
+    found: list[str] = []
+    for manifest in manifests:
+        if manifest.kind != "Secret":
+            continue
+        for key in ("data", "stringData"):
+            values = manifest.object.get(key)
+            texts = [one for one in values.values() if isinstance(one, str)] if isinstance(values, dict) else []
+            found += texts
+            if key == "data":
+                found += [text for one in texts if (text := _decoded(one))]
+    return found
+
+
+def _decoded(text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).decode("utf-8")
+    except ValueError:
+        return ""
 
 
 def namespace_for(manifest: Manifest, namespace: str, *, is_given: bool) -> str:

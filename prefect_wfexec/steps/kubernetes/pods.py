@@ -48,20 +48,18 @@ def blocking_trouble(pod: Object) -> str | None:
 
 
 def failed_container(pods: Iterable[Object]) -> tuple[str, str, int | None, str] | None:
-    """The first container that ended badly: (pod, container, exit code, reason in words)."""
-    for pod in pods:
-        for status in container_statuses(pod):
-            ended = _ended_badly(status)
-            if ended is not None:
-                code = ended.get("exitCode")
-                reason = _ending(ended)
-                return (
-                    str(pod["metadata"]["name"]),
-                    str(status.get("name")),
-                    code if isinstance(code, int) else None,
-                    reason,
-                )
-    return None
+    """The container that was the first to end badly: (pod, container, exit code, reason in words)."""
+    found = [
+        (str(ended.get("finishedAt") or ""), str(pod["metadata"]["name"]), str(status.get("name")), ended)
+        for pod in pods
+        for status in container_statuses(pod)
+        if (ended := _ended_badly(status)) is not None
+    ]
+    if not found:
+        return None
+    _, pod_name, name, ended = min(found, key=lambda one: one[0])
+    code = ended.get("exitCode")
+    return pod_name, name, code if isinstance(code, int) else None, _ending(ended)
 
 
 def _ended_badly(status: Object) -> Object | None:

@@ -10,7 +10,7 @@ from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.steps.base import StepContext
 from prefect_wfexec.steps.kubernetes import names
 from prefect_wfexec.steps.kubernetes.api import Cluster, Object
-from prefect_wfexec.steps.kubernetes.deleting import delete_and_wait, try_to_delete
+from prefect_wfexec.steps.kubernetes.deleting import delete_and_wait, try_to_delete, try_to_delete_all
 from prefect_wfexec.steps.kubernetes.events import last_events
 from prefect_wfexec.steps.kubernetes.faults import ClusterRefusal
 from prefect_wfexec.steps.kubernetes.job_manifest import env_secret
@@ -23,6 +23,8 @@ BLOCKED_SECONDS = 180.0
 """How long an image that can't be pulled, or a missing Secret, is waited for."""
 LOGS_SECONDS = 60.0
 """How long the rest of the logs is waited for once the job has ended."""
+STOP_PATIENCE_SECONDS = 120.0
+"""How long a server that is away is waited for when a job is to be deleted."""
 LOOK_SECONDS = 5.0
 MOST_TOLD = 200
 """Sentences about troubles; a job that has more says the same again and again."""
@@ -33,7 +35,7 @@ class _Watched:
     """What is known of the job and its pods."""
 
     job: Object | None = None
-    has_seen_job: bool = False
+    has_looked: bool = False
     pods: dict[str, Object] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -158,7 +160,7 @@ class RunningJob:
         doing, selector = f"watching the job {self.name}", f"metadata.name={self.name}"
         async for jobs in _of(watched(self._cluster, self._jobs, doing, fieldSelector=selector)):
             self._seen.job = jobs.get(self.name)
-            self._seen.has_seen_job = self._seen.has_seen_job or self._seen.job is not None
+            self._seen.has_looked = True
             self._seen.changed.set()
 
     async def _watch_pods(self, logs: PodLogs) -> None:
@@ -182,7 +184,7 @@ class RunningJob:
             self._seen.changed.clear()
             if condition := _end_of(self._seen.job):
                 return condition
-            if self._seen.has_seen_job and self._seen.job is None:
+            if self._seen.has_looked and self._seen.job is None:
                 raise StepFailed(
                     f"the job {self.name} was deleted by somebody else before it had ended",
                     type="outcome_unknown",
@@ -226,6 +228,7 @@ class RunningJob:
 
     async def remove(self) -> str | None:
         """Delete it with its pods; why it may still be there, None when it is seen to be gone."""
+        self._cluster.patience_seconds = STOP_PATIENCE_SECONDS
         try:
             if self.uid is None and self._is_begun:
                 await self._find_own()
@@ -233,7 +236,9 @@ class RunningJob:
             return failed.message
         if self.uid is None:
             return None
-        return await try_to_delete(self._cluster, f"{self._jobs}/{self.name}", self.name, self.uid)
+        left = await try_to_delete(self._cluster, f"{self._jobs}/{self.name}", self.name, self.uid)
+        # The pods of a job that somebody else has deleted may still be ending, or have been left alone.
+        return left or await try_to_delete_all(self._cluster, self._pods, self._selector, f"the pods of {self.name}")
 
     async def _find_own(self) -> None:
         """Learn whether a creation whose answer nobody has seen has made the job."""

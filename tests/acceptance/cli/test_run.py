@@ -307,15 +307,6 @@ def test_wrong_inputs_are_2_and_start_nothing(
     assert "Run wfr_" not in told.err
 
 
-def test_what_is_not_supported_yet_is_2_and_says_so(wfexec: Wfexec, capsys: pytest.CaptureFixture[str]) -> None:
-    steps = "steps: [{id: a, uses: deploy.kubernetes, with: {manifests: k8s}}]"
-    path = wfexec.write("later.yaml", f"version: 1\nname: later\n{steps}\n")
-    assert run_command(["run", str(path), "--json"]) == 2
-    error = json.loads(capsys.readouterr().out)["error"]
-    assert "deploy.kubernetes" in error["diagnostics"][0]["message"]
-    assert error["diagnostics"][0]["code"] == "not-yet-supported"
-
-
 def test_a_bad_definition_is_2_with_every_diagnostic(wfexec: Wfexec) -> None:
     wfexec.write("bad.yaml", "version: 1\nname: Bad Name\nsteps:\n  - {id: a, ran: x}\n  - {id: a, run: y}\n")
     error = wfexec.json("run", "bad.yaml", code=2)["error"]

@@ -75,8 +75,7 @@ async def test_the_log_holds_every_container_and_says_whose_line_it_is(cluster, 
     context = context_for(tmp_path)
     await run_step(context)
     lines = [line.partition("/")[2] for _, line in log_of(context).lines if "/" in line and ": " in line]
-    assert lines[:2] == ["first: prepared", "second: again"]
-    assert sorted(lines[2:]) == ["main: hello", "side: beside"]
+    assert sorted(lines) == ["first: prepared", "main: hello", "second: again", "side: beside"]
 
 
 async def test_lines_come_while_the_job_runs(cluster, tmp_path) -> None:
@@ -382,6 +381,17 @@ async def test_a_job_that_somebody_deletes_is_no_success(cluster, tmp_path) -> N
     cluster.call(cluster._controllers.delete, key, "Background")
     failure = await task
     assert failure.type == "outcome_unknown"
+    assert nothing_is_left(cluster)
+
+
+async def test_the_pods_of_a_job_that_somebody_deletes_alone_are_deleted_too(cluster, tmp_path) -> None:
+    manifest(tmp_path, sh("echo started; sleep 60"))
+    context = context_for(tmp_path)
+    task = asyncio.create_task(failure_of(context))
+    await until(lambda: "started" in log_of(context).text("stdout"))
+    (job,) = cluster.objects(JOBS)
+    cluster.call(cluster._controllers.delete, (JOBS, "default", job["metadata"]["name"]), "Orphan")
+    assert (await task).type == "outcome_unknown"
     assert nothing_is_left(cluster)
 
 

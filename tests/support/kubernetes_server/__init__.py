@@ -12,13 +12,14 @@ What is as in a cluster:
 - Refusals as `Status` objects: 400, 401, 403, 404, 405, 409, 415, 422; 500 for a field that no schema knows; 503.
 - Controllers: Jobs (backoffLimit, activeDeadlineSeconds, ttlSecondsAfterFinished, parallelism, completions),
   Deployments (ReplicaSets, rolling update, progressDeadlineSeconds), StatefulSets and DaemonSets.
+- TLS with a certificate of its own.
 - The node: containers are real processes, started by their `command` and `args` on this machine, in their own process
   group; SIGTERM, then SIGKILL after the grace period; exit codes, restarts with back-off, init containers in turn,
   logs with time stamps, followed while they are written; `exec` readiness probes are run.
 
 Its limits, so that nobody takes a test for more than it shows:
 
-- One API server without TLS, one node, no scheduler but "it fits, or `nodeSelector` is wrong", no network, services
+- One API server, one node, no scheduler but "it fits, or `nodeSelector` is wrong", no network, services
   and volumes are objects only, images are names: those in `images` can be pulled, all others can't.
 - Authentication is one bearer token; authorisation is a list of what is forbidden.
 - Schemas: a field is known when the published Python models of the API know it; a handful of the API's many checks of

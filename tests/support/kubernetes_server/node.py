@@ -146,6 +146,7 @@ class _Pod:
                 last=last,
                 waiting={"reason": "CrashLoopBackOff", "message": words},
             )
+            self._update("Running")
             self.event("Warning", "BackOff", f"Back-off restarting failed container {container['name']}")
             await self._pause(RESTART_BACKOFF_SECONDS * min(restarts, 4))
         return False

@@ -269,7 +269,8 @@ class Routes:
         version = metadata.pop("resourceVersion", None)
         if version is not None and (live is None or live["metadata"]["resourceVersion"] != version):
             raise conflict(kind.qualified, name)
-        if metadata.get("uid") is not None and live is None:
+        uid = metadata.pop("uid", None)
+        if uid is not None and (live is None or live["metadata"]["uid"] != uid):
             raise conflict(kind.qualified, name)
         manager = self._manager(request, "Apply", kind)
         base = live or {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {}}

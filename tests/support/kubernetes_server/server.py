@@ -1,6 +1,7 @@
 """The server itself: a thread with an event loop of its own, and what tests may do to it."""
 
 import asyncio
+import base64
 import contextlib
 import socket
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support.kubernetes_server.certificate import make_certificate
 from tests.support.kubernetes_server.controllers import Controllers
 from tests.support.kubernetes_server.kinds import KINDS, Kind
 from tests.support.kubernetes_server.node import Node
@@ -31,6 +33,7 @@ class KubernetesServer:
 
     def __init__(self) -> None:
         self.token = TOKEN
+        self.certificate = make_certificate()
         self.images: dict[str, list[str]] = {"busybox:1": ["sleep", "600"]}
         self.requests: list[tuple[str, str]] = []
         self._thread = threading.Thread(target=self._main, daemon=True)
@@ -49,15 +52,16 @@ class KubernetesServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"https://127.0.0.1:{self.port}"
 
     def kubeconfig(self, *, token: str | None = None, **user: Any) -> Object:
         """A kubeconfig for it."""
+        authority = {"certificate-authority-data": base64.b64encode(self.certificate.authority).decode()}
         return {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "test",
-            "clusters": [{"name": "test", "cluster": {"server": self.url}}],
+            "clusters": [{"name": "test", "cluster": {"server": self.url, **authority}}],
             "users": [{"name": "test", "user": user or {"token": token or self.token}}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
         }
@@ -170,7 +174,7 @@ class KubernetesServer:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind(("127.0.0.1", port))
         self.port = found.getsockname()[1]
-        self._site = web.SockSite(self._runner, found)
+        self._site = web.SockSite(self._runner, found, ssl_context=self.certificate.context)
         await self._site.start()
 
     async def _close_site(self) -> None:

@@ -96,7 +96,6 @@ SPECS = (
     StepSpec("approval", GateWith, Nothing, open_outputs=True, is_gate=True),
     StepSpec("wait", WaitWith, Nothing),
     StepSpec("call", CallWith, Nothing),
-    StepSpec("deploy.later", ShellWith, Nothing, is_available=False),
 )
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 import prefect_wfexec.definition as package
-from prefect_wfexec.definition.graph import unsupported
 from prefect_wfexec.definition.loader import check_text, load_definition
 from prefect_wfexec.steps.registry import catalog
 
@@ -22,7 +21,6 @@ ELSEWHERE = {
     "not-utf8": "below, read as bytes",
     "too-large": "test_loader: made there",
     "too-many": "test_loader: made there",
-    "not-yet-supported": "test_support: such a definition is valid",
 }
 _CODE = re.compile(r'"([a-z0-9]+(?:-[a-z0-9]+)+|alias|cycle|empty|tag)"')
 _REPORTING = re.compile(
@@ -45,7 +43,6 @@ def test_these_compile_without_a_word(path: Path) -> None:
     assert check_text(path.read_text(), path, catalog()) == []
     workflow = load_definition(path, catalog())
     assert workflow.steps
-    assert {one.code for one in unsupported(workflow, catalog())} <= {"not-yet-supported"}
 
 
 def test_each_file_has_its_expected_text() -> None:

@@ -6,9 +6,7 @@ import sys
 import pytest
 
 from prefect_wfexec.definition.catalog import StepSpec
-from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.steps.registry import catalog
-from prefect_wfexec.testing import make_context, run_step
 
 CONTRACT = {
     "shell": ("shell dir", "exit_code stdout"),
@@ -31,12 +29,9 @@ CONTRACT = {
     "image.push": ("ref block", "ref digest digest_ref"),
     "image.fetch": ("ref block", "ref digest digest_ref"),
     "kubernetes.job": ("manifest image namespace block", "name namespace stdout"),
-    "deploy.kubernetes": ("manifests image namespace block", ""),
-    "deploy.script": ("shell dir image", "exit_code"),
-}
-PLANNED = {
-    "deploy.kubernetes": {"manifests": "k8s"},
-    "deploy.script": {"image": "x:1"},
+    "deploy.kubernetes": ("manifests image namespace block take_over", "counts objects images"),
+    "deploy.kubernetes_undo": ("manifests namespace block run step", "restored deleted left"),
+    "deploy.script": ("shell dir image environment", "exit_code stdout"),
 }
 
 
@@ -67,14 +62,6 @@ def test_every_key_and_output_is_described(name: str) -> None:
 @pytest.mark.parametrize("name", CONTRACT)
 def test_unknown_keys_are_refused(name: str) -> None:
     assert spec_of(name).inputs.model_json_schema()["additionalProperties"] is False
-
-
-@pytest.mark.parametrize(("name", "with_"), PLANNED.items())
-async def test_a_step_type_of_a_later_version_says_so(name: str, with_: dict[str, object]) -> None:
-    assert not spec_of(name).is_available
-    with pytest.raises(StepFailed, match=f"'{name}' isn't available in this version") as caught:
-        await run_step(make_context(name, with_=with_))
-    assert (caught.value.type, caught.value.retryable) == ("not_available", False)
 
 
 def test_what_changes_infrastructure_says_so() -> None:

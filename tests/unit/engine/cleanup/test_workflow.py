@@ -156,3 +156,13 @@ def test_a_plan_is_read_back_as_it_was_and_makes_the_same_workflow(plan: Cleanup
 
 def test_a_plan_that_does_not_say_asks() -> None:
     assert CleanupPlan.from_json({"steps": ["apply"]}).needs_approval
+
+
+def test_what_undoes_a_deploy_is_given_what_the_deploy_was_given() -> None:
+    with_ = {"manifests": "k8s", "image": "x:1", "namespace": "shop", "block": "cluster"}
+    deploys = workflow(
+        step("deploy", uses="deploy.kubernetes", with_=with_, cleanup=Cleanup("deploy.kubernetes_undo")),
+    )
+    (one,) = cleanup_workflow(deploys, CleanupPlan(("deploy",))).steps
+    assert (one.id, one.with_) == ("deploy", {"manifests": "k8s", "namespace": "shop", "block": "cluster"})
+    validate_with(find_step_type(one.uses).spec, one.with_)

@@ -1,0 +1,54 @@
+"""Lines of a log: each once, whole, without its stamp."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefect_wfexec.steps.kubernetes.log_lines import LONGEST_LINE, LogLines
+
+LOG = [
+    (f"2026-01-02T03:04:{second:02}.{nanos:09}Z", f"line {second}.{nanos}.{number}")
+    for second in range(3)
+    for nanos in (0, 500)
+    for number in range(2)
+]
+
+
+def whole(lines: list[tuple[str, str]]) -> bytes:
+    return "".join(f"{stamp} {text}\n" for stamp, text in lines).encode()
+
+
+def since(start: str) -> bytes:
+    """What a server gives that counts in whole seconds."""
+    return whole([line for line in LOG if line[0][:19] >= start[:19]])
+
+
+@given(st.lists(st.integers(0, len(whole(LOG))), max_size=6), st.integers(1, 40))
+def test_no_line_is_lost_or_doubled_wherever_connections_break(breaks: list[int], piece: int) -> None:
+    written: list[str] = []
+    lines = LogLines("", written.append)
+    for end in [*sorted(breaks), len(whole(LOG))]:
+        query = lines.resume()
+        data = since(query["sinceTime"]) if query else whole(LOG)
+        missing = len(whole(LOG)) - len(data)
+        data = data[: max(0, end - missing)]
+        for start in range(0, len(data), piece):
+            lines.take(data[start : start + piece])
+    lines.end()
+    assert "".join(written) == "".join(f"{text}\n" for _, text in LOG)
+
+
+def test_prefix_offsets_carriage_returns_and_bytes_that_are_no_text() -> None:
+    written: list[str] = []
+    lines = LogLines("pod/web: ", written.append)
+    lines.take(b"2026-01-02T03:04:05.000000001+02:00 a\r\n2026-01-02T03:04:05.000000002+02:00 \xff\n")
+    assert written == ["pod/web: a\npod/web: \N{REPLACEMENT CHARACTER}\n"]
+    assert lines.resume() == {"sinceTime": "2026-01-02T03:04:05+02:00"}
+
+
+def test_a_last_line_without_a_break_and_an_endless_line_come_too() -> None:
+    written: list[str] = []
+    lines = LogLines("", written.append)
+    lines.take(b"2026-01-02T03:04:05.1Z " + b"x" * (LONGEST_LINE + 5))
+    lines.take(b"y\n2026-01-02T03:04:05.2Z end")
+    lines.end()
+    assert "".join(written).replace("\n", "") == "x" * (LONGEST_LINE + 5) + "yend"
