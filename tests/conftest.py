@@ -4,11 +4,16 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support import sampling
 from tests.support.server import PrefectServer, prefect_server
 
 SEED = "WFEXEC_STORIES_SEED"
+
+# A busy machine is no failure of what is tested.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -64,8 +64,9 @@ class Decider:
         if state.cancel is not None:
             return self._after_cancel(state, now)
         validation = self.outline.validation
-        if state.lacks_lock and not self.failed_validation(state):
-            # The lock is asked for once all is seen to be there.
+        is_unseen = validation is not None and not state.step(validation.id).status.is_final
+        if is_unseen or (state.lacks_lock and not self.failed_validation(state)):
+            # Nothing starts, in a retry either, and the lock is not asked for, before all is seen to be there.
             return self._for_step(validation, state, now) if validation is not None else []
         facts: list[Fact] = []
         queue = deque(self._candidates(state, changed))
@@ -81,7 +82,8 @@ class Decider:
         return facts + self._never_cancelled(state, now)
 
     def _candidates(self, state: ExecutionState, changed: Iterable[str] | None) -> list[str]:
-        if changed is None:
+        changed = None if changed is None else list(changed)
+        if changed is None or (self.outline.validation is not None and self.outline.validation.id in changed):
             return list(self.outline.steps)
         waiting = [step.id for step in state.steps.values() if step.retry_at is not None]
         # The gate before a deployment may have been decided.

@@ -1,6 +1,7 @@
 """Validation, the first step of a pipeline: all that stands in its way, each with its mend, before anything is done."""
 
 import asyncio
+import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Mapping
@@ -159,13 +160,15 @@ class _Look:
     async def _checked(self, kind: type[StepType], with_: Mapping[str, JSON], env: Mapping[str, str]) -> list[Problem]:
         """What the step type finds itself; a check that breaks, or does not end, is a fault too."""
         context = self.context
+        scratch = context.scratch / hashlib.sha256(self.step.id.encode()).hexdigest()[:16]
+        scratch.mkdir(mode=0o700)
         check = CheckContext(
             step=self.step,
             known=with_,
             env=env,
             run=context.run,
             folder=context.folder,
-            scratch=context.scratch,
+            scratch=scratch,
             command=context.command,
             log=context.log,
             masker=context.masker,

@@ -45,7 +45,7 @@ class CheckContext:
         env: Its own variables, known likewise.
         run: The run it belongs to.
         folder: Where relative paths start.
-        scratch: A private folder (0700), removed when Validation ends.
+        scratch: A private folder (0700) of this look alone, removed when Validation ends.
         command: Runs a command under the supervisor, as a step's does.
         log: The log of Validation; every line is masked on the way.
         masker: Knows every secret of the run so far; a check adds the ones it meets *before* it writes anything.

@@ -51,10 +51,10 @@ class Registry:
 
 
 @contextlib.contextmanager
-def docker_registry(folder: Path) -> Iterator[Registry]:
-    """A started registry, stopped at the end."""
+def docker_registry(folder: Path, port: int | None = None) -> Iterator[Registry]:
+    """A started registry, stopped at the end; another one of the same folder has its images."""
     needs("docker-registry")
-    port, accounts = free_port(), folder / "htpasswd"
+    port, accounts = port or free_port(), folder / "htpasswd"
     folder.mkdir(parents=True, exist_ok=True)
     accounts.write_text(f"{ACCOUNT[0]}:{PASSWORD_HASH}\n")
     file = folder / "registry.yml"

@@ -6,6 +6,9 @@ from pydantic import Field, field_validator
 
 from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.steps.base import StepContext, StepResult
+from prefect_wfexec.steps.checking import CheckContext, Problem
+from prefect_wfexec.steps.image.access import BLOCK, sign_in
+from prefect_wfexec.steps.image.signed_in import refused_login
 from prefect_wfexec.steps.registry import step_type
 from prefect_wfexec.steps.shell import ShellStep, ShellWith
 
@@ -18,6 +21,12 @@ class DeployScriptWith(ShellWith):
         default=None,
         description="Where it deploys to; the script finds it as `$WFEXEC_ENVIRONMENT`. The run's target environment "
         "when left out.",
+    )
+    block: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The saved Registry Credentials that programs of the script sign in with: skopeo, buildah and "
+        "podman by `$REGISTRY_AUTH_FILE`, docker by `$DOCKER_CONFIG`.",
     )
 
     @field_validator("image", "environment")
@@ -33,12 +42,21 @@ class DeployScript(ShellStep):
     """Runs the step's `run`; once it has begun, only a person runs it again."""
 
     Inputs = DeployScriptWith
+    blocks = (BLOCK,)
 
-    def variables(self, context: StepContext) -> Mapping[str, str]:
+    async def check(self, context: CheckContext) -> list[Problem]:
+        return [*await super().check(context), *await refused_login(context)]
+
+    async def variables(self, context: StepContext) -> Mapping[str, str]:
         """What the script learns beside what every script does."""
         inputs: DeployScriptWith = context.inputs
         environment = inputs.environment or context.environment
-        return {"IMAGE": inputs.image or "", "WFEXEC_ENVIRONMENT": environment}
+        known = {"IMAGE": inputs.image or "", "WFEXEC_ENVIRONMENT": environment}
+        login = await sign_in(context, inputs.block)
+        if login.folder is None:
+            return known
+        files = {"REGISTRY_AUTH_FILE": str(login.file), "DOCKER_CONFIG": str(login.folder)}
+        return known | files | {"REGISTRY_TLS_VERIFY": "true" if login.tls_verify else "false"}
 
     async def run(self, context: StepContext) -> StepResult:
         await context.check_lock()

@@ -18,14 +18,19 @@ class ImageStep(StepType):
     blocks = (BLOCK,)
 
     async def check(self, context: CheckContext) -> list[Problem]:
-        block = context.known.get(BLOCK.key)
-        if not isinstance(block, str):
-            return []
-        try:
-            login = await sign_in(context, block)
-            return await _refusal(context, login, block) if login.registry else []
-        except StepFailed as failed:
-            return [] if failed.type in _TOLD_ELSEWHERE else [Problem(failed.message, failed.hint or "")]
+        return await refused_login(context)
+
+
+async def refused_login(context: CheckContext) -> list[Problem]:
+    """Whether a registry refuses the login of the block that a step names."""
+    block = context.known.get(BLOCK.key)
+    if not isinstance(block, str):
+        return []
+    try:
+        login = await sign_in(context, block)
+        return await _refusal(context, login, block) if login.registry else []
+    except StepFailed as failed:
+        return [] if failed.type in _TOLD_ELSEWHERE else [Problem(failed.message, failed.hint or "")]
 
 
 async def _refusal(context: CheckContext, login: Login, block: str) -> list[Problem]:

@@ -56,7 +56,7 @@ class ShellStep(StepType):
     async def run(self, context: StepContext) -> StepResult:
         script, folder = _script(context), _folder(context)
         output_file = _make_output_file(context.scratch)
-        env = {**context.env, **_variables(context, output_file), **self.variables(context)}
+        env = {**context.env, **_variables(context, output_file), **(await self.variables(context))}
         try:
             result = await _run_script(script, folder, env, context)
             if result.exit_code != 0:
@@ -69,7 +69,7 @@ class ShellStep(StepType):
             sensitive=secret_paths(written, context.masker),
         )
 
-    def variables(self, context: StepContext) -> Mapping[str, str]:
+    async def variables(self, context: StepContext) -> Mapping[str, str]:
         """What a kind of script learns beside what every script does."""
         del context
         return {}

@@ -15,6 +15,7 @@ from tests.unit.journal.support import (
     at,
     closed,
     entered,
+    fact,
     finished,
     folded,
     gate_closed,
@@ -256,3 +257,20 @@ def test_facts_that_belong_together_are_not_parted() -> None:
     assert whole_steps(facts, 3) == facts[:3]
     assert whole_steps(pair, 1) == pair
     assert whole_steps([], 5) == []
+
+
+PIPELINE = (step("validation", uses="validation"), step("a", "validation"), step("b", "a"), step("c", "validation"))
+
+
+def test_nothing_starts_before_validation_has_ended_in_a_retry_either() -> None:
+    again = (started("validation", 2),)
+    before = (*ended("validation"), *ended("a"), *ended("b", "Failed"), *ended("c"))
+    retried = (
+        *before,
+        closed("Failed"),
+        fact(Kind.RESET, request="req_1", what="retry", reset=["b", "validation"], reasons={}),
+    )
+    assert next_of(PIPELINE, *retried) == ["start validation"]
+    assert next_of(PIPELINE, *retried, *again) == []
+    seen = folded(*BEGUN, *retried, *again, finished("validation", "Success", attempt=2))
+    assert told(decider(*PIPELINE).next_facts(seen, at(10), ["validation"])) == ["start b"]

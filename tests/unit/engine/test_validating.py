@@ -1,7 +1,9 @@
 """Validation: what step types say they need, and what they find themselves."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -63,7 +65,9 @@ async def validated(tmp_path: Path, *facts: Fact, **more: Any) -> list[str]:
     one = expand(workflow(step("a", phase="source"), step("b", "a", uses="looks", phase="build", **more)), {})
     scopes = Scopes(one, Outline(one), RUN_INFO)
     state = folded(opened(inputs={"place": "there"}), entered(), *facts)
-    context = make_context("validation", folder=tmp_path, secrets=("hunter2hunter2",))
+    made = make_context("validation", folder=tmp_path, secrets=("hunter2hunter2",))
+    scratch = Path(mkdtemp(dir=tmp_path))
+    context = replace(made, scratch_folder=lambda: scratch)
 
     class Journal:
         pass
