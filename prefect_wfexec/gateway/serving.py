@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -24,6 +26,12 @@ DRAIN_SECONDS = 30
 
 class _Server(uvicorn.Server):
     """Ends in order after a signal, and the process with 0: it was told to end, and nothing killed it."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and leave what is there by then out of every later search for garbage: it stays for good."""
+        await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -35,16 +35,31 @@ class Kept:
     duplicate_of: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What becomes of an accepted delivery; one whose outcome is known stays as it is.
+
+    Attributes:
+        id: The delivery's id.
+        statement: What changes it, with a parameter `id_` and one for each column.
+        values: The columns' values by the names of the parameters.
+    """
+
+    id: str
+    statement: sa.Update
+    values: dict[str, Any]
+
+
 class Store:
     """Deliveries in a database; `opened` makes one.
 
-    Deliveries that come at the same time are committed together: a commit waits for the disk.
+    What is to be written at the same time is committed together: a commit waits for the disk.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._reading = engine.execution_options(**READS)
-        self._waiting: asyncio.Queue[tuple[Delivery, asyncio.Future[Kept]]] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[Delivery | _Change, asyncio.Future[Kept]]] = asyncio.Queue()
         self._idle = asyncio.Event()
         self._idle.set()
         self._insert = (sqlite if engine.dialect.name == "sqlite" else postgresql).insert
@@ -77,10 +92,8 @@ class Store:
         Raises:
             SQLAlchemyError: it is not kept.
         """
-        done: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
-        self._waiting.put_nowait((delivery, done))
         self._idle.clear()
-        return await done
+        return await self._written(delivery)
 
     async def add_unless_known(self, delivery: Delivery) -> bool:
         """Keep a delivery that nobody sent, unless it is there already; whether it was not."""
@@ -114,12 +127,13 @@ class Store:
     ) -> Delivery:
         """Put what came of an accepted delivery on record; what is there already stays."""
         changes: dict[str, Any] = {"outcome": outcome.value, "reason": reason, "run": run, "run_name": run_name}
-        await self._update(delivery.id, changes)
+        await self._written(_Change(delivery.id, _FINISH, changes))
         return replace(delivery, **{**changes, "outcome": outcome})
 
     async def put_off(self, delivery: Delivery, until: datetime, reason: str) -> None:
         """Try to start its run again later."""
-        await self._update(delivery.id, {"attempts": delivery.attempts + 1, "not_before": until, "reason": reason})
+        changes = {"attempts": delivery.attempts + 1, "not_before": until, "reason": reason}
+        await self._written(_Change(delivery.id, _PUT_OFF, changes))
 
     async def find(self, delivery_id: str) -> Delivery | None:
         """The delivery with this id, with all it carried."""
@@ -173,10 +187,10 @@ class Store:
         async with self._engine.begin() as connection:
             await connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
 
-    async def _update(self, delivery_id: str, changes: dict[str, Any]) -> None:
-        same = sa.and_(deliveries.c.id == delivery_id, deliveries.c.outcome == Outcome.ACCEPTED.value)
-        async with self._engine.begin() as connection:
-            await connection.execute(deliveries.update().where(same).values(**changes))
+    async def _written(self, what: Delivery | _Change) -> Kept:
+        done: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
+        self._waiting.put_nowait((what, done))
+        return await done
 
     async def _write_batches(self) -> None:
         while True:
@@ -187,7 +201,7 @@ class Store:
                 batch.append(self._waiting.get_nowait())
             try:
                 async with self._engine.begin() as connection:
-                    kept = await self._write(connection, [delivery for delivery, _ in batch])
+                    kept = await self._write(connection, [what for what, _ in batch])
             except Exception as fault:  # noqa: BLE001 - each of those who wait is told
                 for _, done in batch:
                     if not done.done():
@@ -197,13 +211,18 @@ class Store:
                 if not done.done():
                     done.set_result(one)
 
-    async def _write(self, connection: AsyncConnection, batch: Sequence[Delivery]) -> list[Kept]:
+    async def _write(self, connection: AsyncConnection, batch: Sequence[Delivery | _Change]) -> list[Kept]:
         """Write what came together; what each has become, in the order it came."""
-        refused = [one for one in batch if one.outcome is Outcome.REFUSED]
-        proven = [one for one in batch if one.outcome is not Outcome.REFUSED]
+        new = [one for one in batch if isinstance(one, Delivery)]
+        refused = [one for one in new if one.outcome is Outcome.REFUSED]
+        proven = [one for one in new if one.outcome is not Outcome.REFUSED]
         if refused:
             await self._write_refused(connection, refused)
         kept = {one.id: one for one in await self._write_proven(connection, proven)} if proven else {}
+        for statement in (_FINISH, _PUT_OFF):
+            rows = [_parameters(one) for one in batch if isinstance(one, _Change) and one.statement is statement]
+            if rows:
+                await connection.execute(statement, rows)
         return [kept.get(one.id) or Kept(one.id) for one in batch]
 
     async def _write_refused(self, connection: AsyncConnection, batch: Sequence[Delivery]) -> None:
@@ -224,6 +243,19 @@ class Store:
         rows = [_row(_duplicate(one, first[_key(one)])) for one in again]
         await connection.execute(deliveries.insert(), rows)
         return [Kept(one.id, None if one.id in written else first[_key(one)].id) for one in batch]
+
+
+def _change_of(*columns: str) -> sa.Update:
+    is_open = sa.and_(deliveries.c.id == sa.bindparam("id_"), deliveries.c.outcome == Outcome.ACCEPTED.value)
+    return deliveries.update().where(is_open).values({name: sa.bindparam(f"{name}_") for name in columns})
+
+
+_FINISH = _change_of("outcome", "reason", "run", "run_name")
+_PUT_OFF = _change_of("attempts", "not_before", "reason")
+
+
+def _parameters(change: _Change) -> dict[str, Any]:
+    return {"id_": change.id} | {f"{name}_": value for name, value in change.values.items()}
 
 
 def _once(dialect: str) -> sa.Insert:
