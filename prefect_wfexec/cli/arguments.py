@@ -139,6 +139,7 @@ def _serving(commands: "argparse._SubParsersAction[Parser]") -> None:
     deliveries = commands.add_parser("deliveries", help="list what came to the gateway, newest first, and why")
     deliveries.add_argument("--redeliver", metavar="ID", help="carry a delivery out once more")
     deliveries.add_argument("--workflow", metavar="W")
+    deliveries.add_argument("--before", metavar="ID", help="list those that came before this one")
     deliveries.add_argument("--limit", type=_count, default=50, metavar="N")
     _json(deliveries)
 

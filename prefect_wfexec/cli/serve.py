@@ -37,7 +37,9 @@ async def deliveries(arguments: argparse.Namespace) -> int:
     """List what came to the gateway, or have one delivery carried out again."""
     async with Store.opened(database_url()) as store:
         if arguments.redeliver is None:
-            _show(await store.newest(arguments.limit, workflow=arguments.workflow), as_json=arguments.json)
+            before = await store.find_any(arguments.before) if arguments.before else None
+            found = await store.newest(arguments.limit, workflow=arguments.workflow, before=before)
+            _show(found, as_json=arguments.json)
             return DONE
         async with reachable():
             async with connected() as client:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from prefect_wfexec.errors import UsageError
 from prefect_wfexec.gateway.deliveries.database import READS, open_database
 from prefect_wfexec.gateway.deliveries.records import Delivery, Outcome
 from prefect_wfexec.gateway.deliveries.tables import cursors, deliveries, refusals
@@ -142,6 +143,17 @@ class Store:
             row = (await connection.execute(sa.select(*columns).where(deliveries.c.id == delivery_id))).first()
         return _delivery(row) if row is not None else None
 
+    async def find_any(self, delivery_id: str) -> Delivery:
+        """The delivery or the refused request with this id.
+
+        Raises:
+            UsageError: there is none.
+        """
+        found = await self.find(delivery_id) or await self.find_refused(delivery_id)
+        if found is None:
+            raise UsageError(f"there is no delivery '{delivery_id}'", code="unknown-delivery")
+        return found
+
     async def find_refused(self, delivery_id: str) -> Delivery | None:
         """The request with this id that proved nothing; what it carried is not kept."""
         query = sa.select(*list(refusals.c)[1:-1]).where(refusals.c.id == delivery_id)
@@ -150,23 +162,31 @@ class Store:
         return _delivery(row) if row is not None else None
 
     async def newest(
-        self, limit: int, *, workflow: str | None = None, outcome: Outcome | None = None, before: datetime | None = None
+        self, limit: int, *, workflow: str | None = None, outcome: Outcome | None = None, before: Delivery | None = None
     ) -> list[Delivery]:
-        """Deliveries and refused requests, newest first, without what they carried."""
+        """Deliveries and refused requests, newest first, without what they carried.
+
+        Args:
+            limit: How many at most.
+            workflow: Only those to this workflow.
+            outcome: Only those with this outcome.
+            before: Only those that come after this one in the list.
+        """
         found: list[Delivery] = []
         async with self._reading.connect() as connection:
             for table, columns in ((deliveries, _LISTED), (refusals, list(refusals.c)[1:-1])):
                 if table is refusals and outcome not in {None, Outcome.REFUSED}:
                     continue
-                query = sa.select(*columns).order_by(table.c.received.desc(), table.c.number.desc()).limit(limit)
+                query = sa.select(*columns).order_by(table.c.received.desc(), table.c.id.desc()).limit(limit)
                 if workflow is not None:
                     query = query.where(table.c.workflow == workflow)
                 if before is not None:
-                    query = query.where(table.c.received < before)
+                    is_later = sa.and_(table.c.received == before.received, table.c.id < before.id)
+                    query = query.where(sa.or_(table.c.received < before.received, is_later))
                 if outcome is not None and table is deliveries:
                     query = query.where(table.c.outcome == outcome.value)
                 found += [_delivery(row) for row in await connection.execute(query)]
-        return sorted(found, key=lambda one: one.received, reverse=True)[:limit]
+        return sorted(found, key=lambda one: (one.received, one.id), reverse=True)[:limit]
 
     async def prune(self, now: datetime, keep: timedelta) -> int:
         """Forget deliveries that are older than this and whose outcome is known; how many those were."""

@@ -108,6 +108,20 @@ async def test_what_is_put_off_is_due_later(store: Store) -> None:
     assert (due.attempts, due.reason) == (1, "prefect does not answer")
 
 
+async def test_pages_follow_each_other_without_a_gap_or_a_row_twice(store: Store) -> None:
+    at = utc_now()
+    for number in range(12):
+        outcome = Outcome.REFUSED if number % 3 == 0 else Outcome.ACCEPTED
+        await store.add(delivery(f"{number}", outcome=outcome, received=at + timedelta(seconds=number // 4)))
+    whole, pages, before = await store.newest(100), [], None
+    while page := await store.newest(5, before=before):
+        pages.append(page)
+        before = page[-1]
+    assert [len(page) for page in pages] == [5, 5, 2]
+    assert [one for page in pages for one in page] == whole
+    assert [one.received for one in whole] == sorted((one.received for one in whole), reverse=True)
+
+
 async def test_refused_requests_are_listed_and_only_the_newest_kept(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
