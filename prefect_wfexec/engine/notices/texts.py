@@ -1,5 +1,6 @@
 """What messages about a gate say: Slack's blocks, and the text of a mail. Pure."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from datetime import UTC
 from typing import Any
@@ -95,7 +96,7 @@ def _how_to_decide(about: About) -> list[str]:
         lines.append(f"The plan: {about.plan_url}")
     code = " --code CODE" if about.codes else ""
     if about.codes or not about.gate.is_governed:
-        lines.append(f"On the command line: wfexec approve {about.run} --step {about.gate.step}{code}")
+        lines.append(f"On the command line: wfexec approve {about.run} --step {shlex.quote(about.gate.step)}{code}")
     return lines
 
 
