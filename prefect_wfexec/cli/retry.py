@@ -91,7 +91,7 @@ def _lines(prepared: Prepared) -> list[str]:
     skipped = prepared.wanted.step if prepared.wanted.kind == "skip" else None
     rows = [row for row in shown["reset"] if row["step"] != skipped]
     head = f"{prepared.flow_run.name}: " + (f"without '{skipped}', " if skipped else "")
-    lines = [f"{head}these steps run again" if rows else f"{head}nothing runs again"]
+    lines = [f"{head}these steps run again" if rows else f"{head}nothing runs again, it goes on where it was"]
     width = max((len(row["step"]) for row in rows), default=0)
     lines += [f"  {row['step']:<{width}}  {row['status']}: {row['reason']}" for row in rows]
     if shown["replan"]:

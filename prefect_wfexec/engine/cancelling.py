@@ -10,6 +10,7 @@ import httpx
 from prefect_wfexec.definition.model import JSON
 from prefect_wfexec.journal.facts import Actor, Fact, Kind
 from prefect_wfexec.journal.state import ExecutionState
+from prefect_wfexec.status import RunStatus
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -24,7 +25,8 @@ def cancel_request(
 ) -> Callable[[ExecutionState], list[Fact]]:
     """The append that asks a run to stop; nothing when it was asked for as much already.
 
-    A run that has ended can still be asked to have what it made taken away.
+    A run that has ended can still be asked to have what it made taken away, unless it has succeeded: whoever was told
+    so counts on it, and it may have come to that while the request was on its way.
 
     Args:
         actor: Who asks.
@@ -37,7 +39,9 @@ def cancel_request(
 
     def decide(state: ExecutionState) -> list[Fact]:
         is_asked = state.cancel is not None and (not cleans_up or state.cancel.data.get("cleanup") is True)
-        is_over = state.closed is not None and not (cleans_up and state.cleanup is None)
+        may_be_cleaned = cleans_up and state.cleanup is None
+        has_succeeded = state.closed is not None and state.closed.status is RunStatus.SUCCEEDED
+        is_over = state.closed is not None and (has_succeeded or not may_be_cleaned)
         return [] if is_over or (is_asked and state.closed is None) else [Fact(Kind.REQUESTED, data, actor)]
 
     return decide

@@ -6,6 +6,7 @@ from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.engine.fencing import HandedOver, Superseded, Suspended
 from prefect_wfexec.engine.launch import execute_run
 from prefect_wfexec.engine.session import current_session
+from prefect_wfexec.engine.termination import cancels_this_task
 from prefect_wfexec.errors import EngineError, WfexecError, one_line
 from prefect_wfexec.journal.keys import load_keys
 from prefect_wfexec.status import RunStatus
@@ -33,7 +34,8 @@ async def run_in_flow(workflow: Workflow, parameters: dict[str, Any]) -> "State[
     try:
         async with get_client() as client:
             keys = await load_keys(client)
-            return await execute_run(client, context.flow_run, parameters, workflow, keys, current_session())
+            with cancels_this_task():
+                return await execute_run(client, context.flow_run, parameters, workflow, keys, current_session())
     except (Superseded, HandedOver) as left:
         raise Abort(left.message) from None
     except Suspended as suspended:

@@ -204,9 +204,11 @@ def _at_gate(gate: Gate, run: str) -> Iterator[Action]:
 
 
 def _after_the_end(outline: Outline, state: ExecutionState, run: str, failed: list[str]) -> Iterator[Action]:
+    if state.cleanup is not None:
+        return
     is_invalid = state.validation is not None and bool(state.validation.problem)
-    left_running = any(step.status is StepStatus.RUNNING for step in state.steps.values())
-    if is_invalid or left_running or _can(outline, state, Wanted("retry")):
+    # One that is not closed has lost its process, and goes on with another.
+    if is_invalid or state.closed is None or _can(outline, state, Wanted("retry")):
         yield Action("retry", "Retry Step", f"wfexec retry {run}")
     for step_id in failed:
         step = shlex.quote(step_id)

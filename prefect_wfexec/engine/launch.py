@@ -11,6 +11,7 @@ from prefect_wfexec.engine.fencing import HandedOver
 from prefect_wfexec.engine.session import Session
 from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.journal.state import ExecutionState
+from prefect_wfexec.runtime.console import go_on_unread
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -45,6 +46,7 @@ async def execute_run(
     """
     from prefect.settings import get_current_settings
 
+    go_on_unread()
     inputs = dict(parameters)
     context = read_context(str(inputs.pop(PARAMETER, "{}")), flow_run)
     parent = await parent_of(client, flow_run, workflow, context, keys)

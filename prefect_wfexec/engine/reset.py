@@ -61,7 +61,8 @@ def reset_set(outline: Outline, state: ExecutionState, wanted: Wanted) -> dict[s
         found = _skipping(outline, state, wanted)
     else:
         found = _failed(outline, state, wanted)
-    return _with_validation(outline, _with_what_changed(outline, state, wanted, found))
+    found = _with_what_changed(outline, state, wanted, found)
+    return _with_validation(outline, _with_gates(outline, state, found))
 
 
 def _require_same_instances(outline: Outline, wanted: Wanted) -> None:
@@ -84,7 +85,7 @@ def reset_for_step(outline: Outline, state: ExecutionState, step_id: str) -> dic
     """What runs again with one failed step of a run that goes on: the step, and a plan it has used with its gate."""
     found = {step_id: "it failed"}
     _add_used_plans(outline, state, found)
-    return _in_order(outline, found)
+    return _with_gates(outline, state, _in_order(outline, found))
 
 
 def failed_steps(outline: Outline, state: ExecutionState) -> list[str]:
@@ -95,15 +96,27 @@ def failed_steps(outline: Outline, state: ExecutionState) -> list[str]:
 def _failed(outline: Outline, state: ExecutionState, wanted: Wanted) -> dict[str, str]:
     """The steps that failed or were cancelled, what never ran because of them, and what runs after a failure or always.
 
-    With them a plan that was used, and its gate: a saved plan is never applied twice.
+    With them a plan that was used, and its gate: a saved plan is never applied twice. In a run that lost its process
+    between two steps, or at a gate, nothing has failed: it goes on with what has not run, and an open gate stays open.
     """
     failed = failed_steps(outline, state) if wanted.step is None else _failed_named(outline, state, wanted.step)
+    if not failed and state.closed is None:
+        return _ahead(outline, state) if wanted.inputs else {}
     if not failed:
         raise CannotReset("nothing in this run failed", hint="name a step with --from", code="nothing-failed")
-    found = {step_id: f"it {state.step(step_id).status.value.lower()}" for step_id in failed}
+    found = {step_id: _how_it_ended(state, step_id) for step_id in failed}
     _add_used_plans(outline, state, found)
     _add_followers(outline, state, found)
     return _in_order(outline, found)
+
+
+def _ahead(outline: Outline, state: ExecutionState) -> dict[str, str]:
+    """What has not run; with other inputs a gate that is open asks about something else."""
+    return {step_id: "it has not run yet" for step_id in outline.order if not state.step(step_id).status.is_final}
+
+
+def _how_it_ended(state: ExecutionState, step_id: str) -> str:
+    return "it was cancelled" if state.step(step_id).status is StepStatus.CANCELLED else "it failed"
 
 
 def _failed_named(outline: Outline, state: ExecutionState, name: str) -> list[str]:
@@ -229,6 +242,25 @@ def _used_plans(outline: Outline, state: ExecutionState, step: Step) -> Iterator
     for other in outline.ancestors_among(step.id, outline.steps):
         if _named(outline, outline.steps[other]) & plans:
             yield other
+
+
+def _with_gates(outline: Outline, state: ExecutionState, found: dict[str, str]) -> dict[str, str]:
+    """The same, and every gate about a step that runs again, as long as something waits behind it.
+
+    Its answer, there or to come, would let something through that nobody was asked about.
+    """
+    for step_id in outline.order:
+        step = outline.steps[step_id]
+        about = outline.in_order(_named(outline, step) & set(found))
+        is_asked = find_step_type(step.uses).spec.is_gate and state.step(step_id).status is not StepStatus.PENDING
+        if about and is_asked and step_id not in found and _is_something_behind(outline, state, step_id, found):
+            found = {**found, step_id: f"it asks about '{about[0]}'"}
+    return _in_order(outline, found)
+
+
+def _is_something_behind(outline: Outline, state: ExecutionState, gate: str, found: Mapping[str, str]) -> bool:
+    behind = (other for other in outline.order if outline.ancestors_among(other, (gate,)))
+    return any(other in found or not state.step(other).status.is_final for other in behind)
 
 
 def _with_what_changed(

@@ -9,13 +9,14 @@ from prefect_wfexec.definition.check_inputs import problem_of
 from prefect_wfexec.definition.expansion import expand
 from prefect_wfexec.definition.loader import load_text
 from prefect_wfexec.definition.model import JSON, Workflow
+from prefect_wfexec.engine.approvals.gates import withdrawn
 from prefect_wfexec.engine.approvals.verifying import LONGEST_COMMENT_CHARACTERS, LONGEST_NAME_CHARACTERS
 from prefect_wfexec.engine.cleanup.workflow import CleanupPlan, cleanup_workflow
 from prefect_wfexec.engine.fencing import entering, is_current
 from prefect_wfexec.engine.outline import Outline
 from prefect_wfexec.engine.reset import RESET_KINDS, CannotReset, Wanted, reset_set
 from prefect_wfexec.errors import UsageError, WfexecError, one_line
-from prefect_wfexec.journal.facts import Actor, Fact, Kind
+from prefect_wfexec.journal.facts import Actor, Fact, Kind, utc_now
 from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.journal.state import ExecutionState, Opened, Request
 from prefect_wfexec.runtime.outside import refuse_unsafe, text_from_outside
@@ -129,7 +130,8 @@ async def reset(journal: Journal, given: Workflow, engine: str, retry: Retry) ->
             workflow, found = pinned(given, state), {}
         except WfexecError as error:
             return _refusals(state, retry, one_line(error))
-        facts = [*_others_refused(state, retry), _reset_fact(retry, found, workflow, state)]
+        facts = [*_others_refused(state, retry), *withdrawn(state, found, utc_now())]
+        facts.append(_reset_fact(retry, found, workflow, state))
         facts += [] if has_entered else [entering(engine)]
         return [*facts, _skip_fact(retry, workflow)] if retry.wanted.kind == "skip" else facts
 

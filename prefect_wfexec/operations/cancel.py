@@ -62,7 +62,9 @@ async def cancel(
     flow_run = await find_run(client, run)
     journal = await read_journal(client, flow_run)
     _require_stoppable(flow_run, journal.state, cleans_up=cleans_up)
-    await request_cancel(journal, by, reason=reason, cleans_up=cleans_up)
+    if not await request_cancel(journal, by, reason=reason, cleans_up=cleans_up):
+        # It may have ended since it was read.
+        _require_stoppable(flow_run, journal.state, cleans_up=cleans_up)
     if executes_here or flow_run.deployment_id is not None or journal.state.opened is None:
         return Cancelled(flow_run, await carry_out(client, flow_run, journal))
     await hint(client, flow_run.id)

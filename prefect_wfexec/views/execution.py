@@ -108,7 +108,10 @@ class Execution:
     @property
     def reason(self) -> str:
         """Why the run ended as it did, or why it does not go on; empty when there is nothing to explain."""
-        return self.state.closed.reason if self.state.closed else self.lost or lock_words(self.state)
+        if self.state.closed is not None:
+            return self.state.closed.reason
+        # What became of the lock of a run that is over is no reason for its end.
+        return self.lost or (self.header.message if self.status.is_final else lock_words(self.state))
 
     def outputs_json(self) -> dict[str, JSON]:
         """The workflow's outputs, or each step's when the workflow declares none."""

@@ -24,7 +24,13 @@ async def load_execution(client: "PrefectClient", flow_run: "FlowRun", journal: 
     """The run with everything its journal says."""
     name = await flow_name(client, flow_run.flow_id)
     state = journal.state
-    return Execution(header_of(flow_run, name), state, pinned_workflow(state), utc_now(), lost_engine(state))
+    lost = "" if flow_run.deployment_id is not None and is_cleaning(state) else lost_engine(state)
+    return Execution(header_of(flow_run, name), state, pinned_workflow(state), utc_now(), lost)
+
+
+def is_cleaning(state: ExecutionState) -> bool:
+    """Whether another run is to take away what this one has made, and ends this one then."""
+    return state.closed is None and state.cleanup is not None and state.cleanup.status is None
 
 
 def lost_engine(state: ExecutionState) -> str:

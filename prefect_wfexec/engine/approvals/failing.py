@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from prefect_wfexec.definition.model import JSON, Step
-from prefect_wfexec.engine.approvals.gates import EXPIRED, Opening
+from prefect_wfexec.engine.approvals.gates import EXPIRED, Opening, withdrawn
 from prefect_wfexec.engine.approvals.people import person_key
 from prefect_wfexec.engine.approvals.rules import Rules
 from prefect_wfexec.engine.outline import Outline
@@ -59,7 +59,8 @@ def _closing(outline: Outline, gate: Gate, state: ExecutionState, now: datetime)
 
 def _retried(outline: Outline, gate: Gate, state: ExecutionState, now: datetime) -> list[Fact]:
     ended = _aborted(gate, state, now, "retried", f"to be retried, by {_last(gate, 'retry')}")
-    found = reset_for_step(outline, fold_facts(ended, state, 0), gate.step)
+    after = fold_facts(ended, state, 0)
+    found = reset_for_step(outline, after, gate.step)
     data = {
         "request": f"{gate.step}:{gate.generation}",
         "what": "retry",
@@ -67,7 +68,7 @@ def _retried(outline: Outline, gate: Gate, state: ExecutionState, now: datetime)
         "reasons": found,
         "goes_on": True,
     }
-    return [*ended, Fact(Kind.RESET, data, time=now)]
+    return [*ended, *withdrawn(after, found, now), Fact(Kind.RESET, data, time=now)]
 
 
 def _skipped(outline: Outline, gate: Gate, state: ExecutionState, now: datetime) -> list[Fact]:

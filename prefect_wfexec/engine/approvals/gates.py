@@ -23,6 +23,7 @@ LONGEST_SUBJECT_CHARACTERS = 16_000
 EXPIRED = "expired"
 UNDECIDED = "undecided"
 """The error type of a gate that expired with `on_expire: fail`: the step failed, nobody said no."""
+WITHDRAWN = "what it asked about is done anew"
 OWN_FIELDS = frozenset({"decision", "approver", "code", "comment"})
 """The fields that every form has."""
 
@@ -132,6 +133,16 @@ def gate_facts(state: ExecutionState, now: datetime, codes: CodeBook, answers: I
 def _added(found: list[Fact], facts: list[Fact], state: ExecutionState) -> ExecutionState:
     facts += found
     return fold_facts(found, state, 0)
+
+
+def withdrawn(state: ExecutionState, reset: Iterable[str], now: datetime) -> list[Fact]:
+    """The facts that close the open gates of steps that are to run again: a decision would be about what was before."""
+    reset_ids = frozenset(reset)
+    facts: list[Fact] = []
+    for gate in state.open_gates:
+        if gate.step in reset_ids:
+            facts += _close(gate, state, now, "cancelled", StepStatus.CANCELLED, WITHDRAWN)
+    return facts
 
 
 def next_expiry(state: ExecutionState) -> datetime | None:

@@ -15,7 +15,7 @@ from prefect_wfexec.engine.outcome import wants_cleanup
 from prefect_wfexec.journal.facts import Fact, Kind
 from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.journal.state import ExecutionState, Request
-from prefect_wfexec.status import TriggerKind
+from prefect_wfexec.status import RunStatus, TriggerKind
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -31,7 +31,8 @@ def is_to_be_cleaned(workflow: Workflow, state: ExecutionState) -> bool:
 def cleanup_request(state: ExecutionState) -> Request | None:
     """What asks that a run which has ended be cleaned up; None when nothing does."""
     wanted = [one for one in state.requests.values() if one.what == "cancel" and one.data.get("cleanup") is True]
-    return wanted[-1] if wanted and state.closed is not None else None
+    may_be_cleaned = state.closed is not None and state.closed.status is not RunStatus.SUCCEEDED
+    return wanted[-1] if wanted and may_be_cleaned else None
 
 
 async def reopen(journal: Journal, engine: str) -> None:

@@ -139,11 +139,26 @@ def is_stale_plan(error: Diagnostic) -> bool:
     return error.summary in {"Saved plan is stale", "Saved plan does not match the given state"}
 
 
+_TELLS_OF_THE_ASKER = re.compile(
+    r"HTTP remote state already locked(?::\s*ID=(?P<id>\S*))?|already locked for workspace creation|"
+    r"workspace is already locked",
+    re.IGNORECASE,
+)
+"""What the backends `http` and `pg` say."""
+
+
 def lock_holder(error: Diagnostic) -> LockHolder | None:
-    """Who holds the state lock, when that is what the error is about."""
+    """Who holds the state lock, when that is what the error is about.
+
+    With some backends terraform's lock info is of the command that wanted the lock, and not of the one that holds it:
+    then no more is known than the holder's id, if that.
+    """
     if "acquiring the state lock" not in error.summary.lower():
         return None
     said = dict(re.findall(r"^\s*(ID|Path|Operation|Who|Created):[ \t]*(.*?)[ \t]*$", error.detail, re.MULTILINE))
+    known = _TELLS_OF_THE_ASKER.search(error.detail)
+    if known is not None and (not known["id"] or known["id"] != said.get("ID")):
+        return LockHolder(id=known["id"] or "")
     operation = said.get("Operation", "").removeprefix("OperationType").lower()
     created = re.sub(r"\.\d+", "", said.get("Created", "")).removesuffix(" +0000 UTC")
     return LockHolder(said.get("ID", ""), said.get("Path", ""), operation, said.get("Who", ""), created)

@@ -51,10 +51,11 @@ def _locked(context: StepContext, finished: Finished, holder: LockHolder, *, ret
     since = f" since {holder.created} UTC" if holder.created else ""
     parts = [("operation", holder.operation), ("path", holder.path), ("lock", holder.id)]
     known = ", ".join(f"{name} {value}" for name, value in parts if value)
+    unknown = "" if holder.who else "; its backend does not tell who holds the lock"
     return _made(
         context,
         finished,
-        [f"the terraform state is locked{by}{since}" + (f" ({known})" if known else "")],
+        [f"the terraform state is locked{by}{since}" + (f" ({known})" if known else "") + unknown],
         "state_locked",
         hint="wait for that operation to end and try again, or set `lock_timeout` and a workflow `concurrency` key; "
         "only when its process is gone for certain, release the lock by hand with `terraform force-unlock`",

@@ -151,6 +151,56 @@ def test_a_run_whose_process_was_killed_is_taken_up(place: Wfexec) -> None:
     assert place.json("audit", run)["verified"]
 
 
+ASKS = """
+    version: 1
+    name: asks
+    inputs:
+      size: {type: integer, default: 1}
+    steps:
+      - id: make
+        run: 'echo "make $SIZE" >> log; echo "made=$SIZE" >> "$WFEXEC_OUTPUT"'
+        env: {SIZE: "${{ inputs.size }}"}
+      - {id: ask, uses: approval, with: {subject: {made: "${{ steps.make.outputs.made }}"}}}
+      - {id: use, run: 'echo "use $MADE" >> log', env: {MADE: "${{ steps.make.outputs.made }}"}}
+"""
+
+
+def killed_at_the_gate(place: Wfexec) -> str:
+    place.write("asks.yaml", ASKS)
+    going = place.start("run", "asks.yaml")
+    going.until("wfexec approve wfr_")
+    going.signal(signal.SIGKILL)
+    going.end()
+    return going.run
+
+
+def test_a_run_that_was_killed_at_a_gate_goes_on_at_that_gate(place: Wfexec) -> None:
+    run = killed_at_the_gate(place)
+    assert f"wfexec retry {run}\n" in place("show", run).out
+    place.json("approve", run)
+    assert place.json("retry", run, "--dry-run")["reset"] == []
+    view = place("retry", run, "--json").json()
+    assert (view["status"], done(place)) == ("Succeeded", ["make 1", "use 1"])
+    assert [(gate["generation"], gate["status"]) for gate in view["gates"]] == [(1, "approved")]
+
+
+@pytest.mark.parametrize("arguments", [["--from", "make"], ["-i", "size=5"]])
+def test_what_was_asked_about_something_else_is_asked_anew(place: Wfexec, arguments: list[str]) -> None:
+    run = killed_at_the_gate(place)
+    place.json("approve", run)
+    going = place.start("retry", run, *arguments, "--json")
+    going.until("wfexec approve wfr_")
+    first, second = place.json("show", run)["gates"]
+    assert (first["generation"], first["status"], first["decisions"]) == (1, "cancelled", [])
+    assert (second["generation"], second["status"]) == (2, "open")
+    assert (second["subject_digest"] == first["subject_digest"]) is (arguments[0] == "--from")
+    place.json("approve", run)
+    assert going.end().code == 0
+    made = "5" if arguments[0] == "-i" else "1"
+    assert done(place) == ["make 1", f"make {made}", f"use {made}"]
+    assert place.json("audit", run)["verified"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

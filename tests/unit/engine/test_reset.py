@@ -17,6 +17,7 @@ from tests.unit.journal.support import (
     fact,
     finished,
     folded,
+    gate_closed,
     gate_opened,
     opened,
     skipped,
@@ -259,3 +260,58 @@ def test_one_instance_is_skipped_at_a_time_when_nobody_needs_what_it_gives() -> 
 def test_what_a_matrix_is_made_of_does_not_change() -> None:
     failed = [*BUILT, *done("image[us]", "Failed")]
     assert reset_several(*failed, regions="eu") == "matrix-changed"
+
+
+def lost(
+    steps: tuple[Step, ...], *facts: Fact, kind: ResetKind = "retry", only: str | None = None, **inputs: str
+) -> dict[str, str]:
+    """What runs again in a run that was not closed: its process is gone."""
+    return reset_set(Outline(workflow(*steps)), folded(opened(), entered(), *facts), Wanted(kind, only, inputs))
+
+
+AT_THE_GATE = [
+    *done("before"),
+    *done("plan"),
+    *done("look"),
+    *done("other"),
+    started("gate"),
+    gate_opened("gate"),
+]
+
+
+def test_a_run_that_lost_its_process_goes_on_where_nothing_had_failed() -> None:
+    assert lost(DEPLOY, *done("before")) == {}
+    assert lost(DEPLOY, *AT_THE_GATE) == {}
+
+
+def test_with_other_inputs_it_does_again_what_is_made_of_them_and_asks_anew() -> None:
+    steps = tuple(
+        step("plan", "before", uses="terraform.plan", with_={"vars": {"size": "${{ inputs.size }}"}})
+        if one.id == "plan"
+        else one
+        for one in DEPLOY
+    )
+    again = list(lost(steps, *AT_THE_GATE, size="5"))
+    assert again == ["plan", "look", "other", "gate", "apply", "check", "tell", "mend", "undo"]
+
+
+TWO_APPLIES = (
+    step("plan", uses="terraform.plan"),
+    step("first", "plan", uses="terraform.apply", with_=PLAN),
+    step("gate", "plan", uses="approval", with_={"subject": "${{ steps.plan.outputs.plan }}"}),
+    step("second", "gate", uses="terraform.apply", with_=PLAN),
+)
+FIRST_FAILED = [*done("plan"), started("first"), fact(Kind.STEP_CLAIMED, step="first", claim="p", engine="e1")]
+
+
+@pytest.mark.parametrize("is_decided", [False, True])
+def test_what_a_gate_beside_it_was_asked_about_another_plan_lets_nothing_through(is_decided: bool) -> None:
+    facts = [*FIRST_FAILED, finished("first", status="Failed"), started("gate"), gate_opened("gate")]
+    facts += [decided("gate"), gate_closed("gate"), finished("gate")] if is_decided else []
+    assert lost(TWO_APPLIES, *facts)["gate"] == "it asks about 'plan'"
+
+
+def test_a_gate_that_nothing_waits_behind_is_not_asked_again() -> None:
+    gate = [started("gate"), gate_opened("gate"), decided("gate"), gate_closed("gate"), finished("gate")]
+    facts = [*FIRST_FAILED, finished("first", status="Failed"), *gate, *done("second")]
+    assert "gate" not in lost(TWO_APPLIES, *facts)

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from prefect_wfexec.journal.facts import Fact
+from prefect_wfexec.journal.facts import Fact, Kind
 from prefect_wfexec.status import RunStatus
 from prefect_wfexec.views.failures import failures_of, shown_json
 from prefect_wfexec.views.summary import summary_text
 from tests.unit.engine.support import step, workflow
-from tests.unit.journal.support import closed, entered, finished, opened, started
+from tests.unit.journal.support import closed, entered, fact, finished, gate_opened, opened, requested, started
 from tests.unit.views.support import execution
 
 WORKFLOW = workflow(step("a"), step("b", "a"))
@@ -109,3 +109,37 @@ def test_the_details_fit_a_terminal(width: int) -> None:
     text = summary_text(execution(WORKFLOW, *ended("internal", message)), width)
     details = text[text.index("This is an error") :].splitlines()
     assert max(len(line) for line in details if "wfexec " not in line) <= width
+
+
+def test_a_run_that_lost_its_process_at_a_gate_can_be_retried() -> None:
+    facts = [*BEGUN, started("a"), gate_opened("a")]
+    one = replace(execution(WORKFLOW, *facts), lost="its process (pid 7 on this machine) is gone")
+    assert [action.command for action in failures_of(one).actions] == [
+        "wfexec retry wfr_8x7y6z5w",
+        "wfexec cancel wfr_8x7y6z5w",
+    ]
+
+
+def test_what_became_of_its_lock_does_not_hide_why_a_run_ended() -> None:
+    lock = [
+        fact(Kind.LOCK_ACQUIRED, engine="e1", key="k", number=1),
+        fact(Kind.LOCK_RELEASED, number=1, reason="the run is over and did not give it back"),
+    ]
+    killed = "Flow run process exited with non-zero status code -9."
+    one = execution(WORKFLOW, *BEGUN, started("a"), *lock, status=RunStatus.ERROR, message=killed)
+    found = failures_of(one).error
+    assert found is not None
+    assert (found.what, found.said, one.reason) == ("the machine or the process", killed, killed)
+
+
+def test_nothing_is_offered_that_a_run_refuses_which_was_cleaned_up_after() -> None:
+    facts = [
+        *BEGUN,
+        started("a"),
+        requested("cancel", cleanup=True),
+        finished("a", "Cancelled"),
+        fact(Kind.CLEANUP_STARTED, engine="e1", run="r", name="wfr_c", plan={}),
+        fact(Kind.CLEANUP_FINISHED, run="r", status="Succeeded"),
+        closed("Terminated", reason="cancelled"),
+    ]
+    assert [action.action for action in failures_of(execution(WORKFLOW, *facts)).actions] == ["run_again"]

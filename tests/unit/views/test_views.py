@@ -6,9 +6,9 @@ import pytest
 
 from prefect_wfexec.engine.host import host_id, process_started
 from prefect_wfexec.journal.facts import Kind
-from prefect_wfexec.views.load import lost_engine, pinned_workflow
+from prefect_wfexec.views.load import is_cleaning, lost_engine, pinned_workflow
 from prefect_wfexec.views.logs import Line, Stream
-from tests.unit.journal.support import at, closed, entered, fact, folded, opened
+from tests.unit.journal.support import at, closed, entered, fact, folded, opened, requested
 
 TEXT = "version: 1\nname: hello\nsteps:\n  - {id: say, run: echo hello}\n"
 
@@ -42,6 +42,14 @@ def test_a_run_shows_the_definition_it_was_opened_with() -> None:
     assert (found.name, [step.id for step in found.steps], str(found.path)) == ("hello", ["say"], "/srv/hello.yaml")
     assert pinned_workflow(folded()) is None
     assert pinned_workflow(folded(opened(definition="version: 99\n"))) is None
+
+
+def test_a_run_that_is_being_cleaned_up_after_needs_no_engine_of_its_own() -> None:
+    asked = requested("cancel", cleanup=True)
+    handed_over = [opened(), entered(), asked, fact(Kind.CLEANUP_STARTED, engine="e1", run="r", name="wfr_c", plan={})]
+    assert not is_cleaning(folded(opened(), entered()))
+    assert is_cleaning(folded(*handed_over))
+    assert not is_cleaning(folded(*handed_over, fact(Kind.CLEANUP_FINISHED, run="r", status="Succeeded")))
 
 
 def test_an_engine_that_is_gone_is_told() -> None:

@@ -278,3 +278,17 @@ def test_an_expiry_far_away_can_be_written() -> None:
     year = timedelta(days=366).total_seconds()
     fact = opening(1, {"expires": year}, {}, 0)
     assert fact.data["expires"] == at(year).isoformat()
+
+
+def test_a_gate_whose_step_is_to_run_again_is_withdrawn_with_what_was_decided_so_far() -> None:
+    state = waiting(decision(by="ann"), quorum=2)
+    _, state = answered(state)
+    assert gates.withdrawn(state, ["other"], at(20)) == []
+    facts = gates.withdrawn(state, ["other", "gate"], at(20))
+    again = Fact(Kind.RESET, {"request": "r", "what": "retry_from", "reset": ["gate"]})
+    after = fold_facts([*facts, again], state, 0)
+    (gate,) = after.gates
+    assert (gate.outcome, gate.reason, gate.is_past) == ("cancelled", gates.WITHDRAWN, True)
+    assert after.step("gate").status is StepStatus.PENDING
+    late, _ = answered(fold_facts([decision(by="bob", seconds=30)], after, 0), 40)
+    assert [fact.kind for fact in late] == [Kind.REFUSED]

@@ -1,7 +1,10 @@
 """What terraform says is wrong, read from its plain text, and what is made of it."""
 
+import pytest
+
 from prefect_wfexec.steps.terraform.diagnostics import (
     Diagnostic,
+    LockHolder,
     describe,
     errors_of,
     from_text,
@@ -68,6 +71,31 @@ def test_lock_holder() -> None:
     assert holder.id == "2aaa8c58-8231-d84f-5d7b-20c132269647"
     assert (holder.path, holder.operation) == ("terraform.tfstate", "apply")
     assert lock_holder(Diagnostic("error", "another", LOCKED)) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [
+        ("HTTP remote state already locked:\nID=aaaaaaaa-8231", "aaaaaaaa-8231"),
+        ("HTTP remote state already locked: ID=aaaaaaaa-8231", "aaaaaaaa-8231"),
+        ("HTTP remote state already locked, failed to unmarshal body", ""),
+        ("Already locked for workspace creation: default", ""),
+        ("Workspace is already locked: default", ""),
+    ],
+)
+def test_what_terraform_tells_of_its_own_attempt_is_not_taken_for_the_holder(said: str, known: str) -> None:
+    detail = LOCKED.replace("resource temporarily unavailable", said)
+    assert lock_holder(Diagnostic("error", "Error acquiring the state lock", detail)) == LockHolder(id=known)
+
+
+def test_a_backend_that_tells_of_the_holder_is_believed() -> None:
+    detail = LOCKED.replace(
+        "resource temporarily unavailable",
+        "HTTP remote state already locked: ID=2aaa8c58-8231-d84f-5d7b-20c132269647",
+    )
+    holder = lock_holder(Diagnostic("error", "Error acquiring the state lock", detail))
+    assert holder is not None
+    assert holder.who == "jane@laptop"
 
 
 def test_a_lock_that_tells_nothing() -> None:
