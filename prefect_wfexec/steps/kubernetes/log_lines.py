@@ -1,15 +1,23 @@
 """A container's log with time stamps, as lines that are passed on once. Pure."""
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
 
 LONGEST_LINE = 1024 * 1024
 """Bytes; a longer line is passed on in pieces."""
-_STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)")
+KEPT_SECONDS = 1
+"""How far back lines are asked for again: the stamps of standard output and error may be out of order."""
+_STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
 
 
 class LogLines:
     """Splits a log into lines, takes the stamps off, and skips what it has passed on before.
+
+    Stamps are compared as the times they are: nodes write them in their own time zone, which may change its offset,
+    and one after the other is not always later.
 
     Args:
         prefix: Stands before every line.
@@ -20,16 +28,22 @@ class LogLines:
         self.prefix = prefix
         self._write = write
         self._rest = b""
-        self._last = ""
-        self._at_last = 0
-        """How many lines bear the last stamp."""
-        self._seen_again = 0
+        self._passed: dict[int, Counter[str]] = {}
+        """Of the last seconds: how many lines bear which fraction."""
+        self._newest: int | None = None
+        self._since: int | None = None
+        """From when on this connection gives lines; None: from the first."""
+        self._again: Mapping[int, Counter[str]] = {}
+        """What this connection gives again."""
 
     def resume(self) -> dict[str, str]:
         """From when to read on; the server counts in whole seconds, so some lines come again."""
-        self._rest, self._seen_again = b"", 0
-        found = _STAMP.fullmatch(self._last)
-        return {"sinceTime": f"{found[1]}{found[3]}"} if found else {}
+        self._rest = b""
+        if self._newest is None:
+            return {}
+        self._since = self._newest - KEPT_SECONDS
+        self._again = {second: fractions.copy() for second, fractions in self._passed.items()}
+        return {"sinceTime": datetime.fromtimestamp(self._since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
 
     async def read(self, pieces: AsyncIterator[bytes]) -> None:
         """Pass on everything that comes, to its end."""
@@ -55,21 +69,40 @@ class LogLines:
 
     def _shown(self, line: bytes) -> str:
         stamp, _, said = line.partition(b" ")
-        when = stamp[:40].decode("ascii", "replace")
-        if _STAMP.fullmatch(when) is None:
+        when = _when(stamp[:40].decode("ascii", "replace"))
+        if when is None:
             said = line
-        elif self._is_known(when):
+        elif self._is_known(*when):
             return ""
         return f"{self.prefix}{said.decode('utf-8', 'replace').removesuffix(chr(13))}\n"
 
-    def _is_known(self, when: str) -> bool:
-        if when < self._last:
+    def _is_known(self, second: int, fraction: str) -> bool:
+        if self._since is not None and second < self._since:
             return True
-        if when > self._last:
-            self._last, self._at_last, self._seen_again = when, 1, 1
-            return False
-        self._seen_again += 1
-        if self._seen_again <= self._at_last:
+        again = self._again.get(second)
+        if again is not None and again[fraction] > 0:
+            again[fraction] -= 1
             return True
-        self._at_last += 1
+        if self._newest is None or second > self._newest:
+            self._newest = second
+            self._passed = {one: kept for one, kept in self._passed.items() if one >= second - KEPT_SECONDS}
+        if second >= self._newest - KEPT_SECONDS:
+            self._passed.setdefault(second, Counter())[fraction] += 1
         return False
+
+
+def _when(stamp: str) -> tuple[int, str] | None:
+    """The second of a stamp and what comes after it; None for what is no stamp."""
+    found = _STAMP.fullmatch(stamp)
+    if found is None:
+        return None
+    second = _second(found[1], found[3])
+    return None if second is None else (second, (found[2] or "").rstrip("0"))
+
+
+@lru_cache(maxsize=64)
+def _second(date_and_time: str, offset: str) -> int | None:
+    try:
+        return int(datetime.fromisoformat(f"{date_and_time}{offset}").timestamp())
+    except ValueError:
+        return None

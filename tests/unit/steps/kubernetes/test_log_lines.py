@@ -1,5 +1,6 @@
 """Lines of a log: each once, whole, without its stamp."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,7 +43,28 @@ def test_prefix_offsets_carriage_returns_and_bytes_that_are_no_text() -> None:
     lines = LogLines("pod/web: ", written.append)
     lines.take(b"2026-01-02T03:04:05.000000001+02:00 a\r\n2026-01-02T03:04:05.000000002+02:00 \xff\n")
     assert written == ["pod/web: a\npod/web: \N{REPLACEMENT CHARACTER}\n"]
-    assert lines.resume() == {"sinceTime": "2026-01-02T03:04:05+02:00"}
+    assert lines.resume() == {"sinceTime": "2026-01-02T01:04:04Z"}
+
+
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        ("03:04:05.000000200Z", "03:04:05.000000100Z"),
+        ("03:04:05.5Z", "03:04:05.500000001Z"),
+        ("03:04:05.000000001Z", "03:04:04.999999999Z"),
+        ("02:59:59.000000001+02:00", "02:00:00.000000001+01:00"),
+    ],
+    ids=["out-of-order", "of-other-lengths", "out-of-order-over-a-second", "clocks-set-back"],
+)
+@pytest.mark.parametrize("breaks", [0, 1, 2])
+def test_a_line_whose_stamp_is_not_greater_as_text_is_no_line_seen_before(stamps: list[str], breaks: int) -> None:
+    written: list[str] = []
+    lines = LogLines("", written.append)
+    log = [f"2026-10-25T{stamp} line {number}\n".encode() for number, stamp in enumerate(stamps)]
+    lines.take(b"".join(log[:breaks]))
+    lines.resume()
+    lines.take(b"".join(log))
+    assert "".join(written) == "line 0\nline 1\n"
 
 
 def test_a_last_line_without_a_break_and_an_endless_line_come_too() -> None:
