@@ -15,6 +15,7 @@ from prefect_wfexec.status import RunStatus
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.actions import ArtifactUpdate
     from prefect.client.schemas.objects import FlowRun, State
 
 logger = logging.getLogger(__name__)
@@ -153,16 +154,19 @@ class FlowRunPicture:
                 return False
         return True
 
-    async def artifact(self, key: str, markdown: str, description: str) -> None:
-        """Create or update a page keyed to the run."""
+    async def artifact(self, key: str, markdown: str, description: str) -> bool:
+        """Create or update a page keyed to the run; whether it is there as it should be."""
         from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 
-        known = self._artifacts.get(key) or await self._earlier_artifact(key)
+        if key not in self._artifacts and not await self._found_earlier(key):
+            return False
+        known = self._artifacts.get(key)
         if known is not None:
+            is_same = known[1] == markdown
+            if not is_same and await self._try(self._updated(known[0], ArtifactUpdate(data=markdown))) is None:
+                return False
             self._artifacts[key] = (known[0], markdown)
-            if known[1] != markdown:
-                await self._try(self._client.update_artifact(known[0], ArtifactUpdate(data=markdown)))
-            return
+            return True
         artifact = ArtifactCreate(
             key=self._artifact_key(key),
             type="markdown",
@@ -173,11 +177,20 @@ class FlowRunPicture:
         created = await self._try(self._client.create_artifact(artifact))
         if created is not None:
             self._artifacts[key] = (created.id, markdown)
+        return created is not None
 
-    async def _earlier_artifact(self, key: str) -> tuple[UUID, str] | None:
-        """A page that an earlier process of the run has made: a second one of its name would stand beside it."""
+    async def _updated(self, artifact: UUID, change: "ArtifactUpdate") -> bool:
+        await self._client.update_artifact(artifact, change)
+        return True
+
+    async def _found_earlier(self, key: str) -> bool:
+        """Look for a page that an earlier process of the run has made: a second one of its name would stand beside it.
+
+        Returns:
+            Whether it is known by now if there is one.
+        """
         if not self.is_entered_again:
-            return None
+            return True
         from prefect.client.schemas.filters import (
             ArtifactFilter,
             ArtifactFilterFlowRunId,
@@ -189,7 +202,9 @@ class FlowRunPicture:
             flow_run_id=ArtifactFilterFlowRunId(any_=[self._flow_run.id]),
         )
         found = await self._try(self._client.read_artifacts(artifact_filter=wanted))
-        return (found[0].id, str(found[0].data)) if found else None
+        if found:
+            self._artifacts[key] = (found[0].id, str(found[0].data))
+        return found is not None
 
     def _artifact_key(self, key: str) -> str:
         name = self._flow_run.name if self._flow_run.name.startswith("wfr_") else run_name(self._flow_run.id)

@@ -16,6 +16,8 @@ from prefect_wfexec.steps.base import Artifact
 PROGRESS_EVERY_SECONDS = 2.0
 PROGRESS_REST = 400.0
 """The page of a long run takes a while to make: the painter rests this many times as long after it."""
+AGAIN_SECONDS = 1.0
+"""How long until pages that could not be written are tried again when the run is over."""
 LONGEST_GOODBYE_SECONDS = 30.0
 
 
@@ -29,6 +31,7 @@ class Painter:
         self._painted: ExecutionState | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_shown = True
+        self._pages: dict[str, Artifact] = {}
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._work())
@@ -64,7 +67,9 @@ class Painter:
             self._is_shown = await self._picture.show_status(run_status(state), current_form(workflow, state))
 
     def page(self, page: Artifact) -> None:
-        self._jobs.put_nowait(lambda: self._picture.artifact(page.key, page.markdown, page.description))
+        """Show a page; one that can't be written now is tried again."""
+        self._pages[page.key] = page
+        self._jobs.put_nowait(self._write_pages)
 
     def count_reports(self, count: int) -> None:
         """Show in lists how many reports the run has."""
@@ -86,13 +91,15 @@ class Painter:
         loop = asyncio.get_running_loop()
         next_progress = loop.time()
         while True:
-            wait = max(0.0, next_progress - loop.time()) if self._is_stale or not self._is_shown else None
+            is_behind = self._is_stale or self._pages or not self._is_shown
+            wait = max(0.0, next_progress - loop.time()) if is_behind else None
             try:
                 job = await asyncio.wait_for(self._jobs.get(), wait)
             except TimeoutError:
                 started = time.thread_time()
                 if not self._is_shown:
                     await self._show_status()
+                await self._write_pages()
                 await self._paint_progress()
                 spent = time.thread_time() - started
                 next_progress = loop.time() + max(PROGRESS_EVERY_SECONDS, PROGRESS_REST * spent)
@@ -100,15 +107,29 @@ class Painter:
             if job is None:
                 break
             await job()
-        await self._paint_progress()
+        await self._complete()
 
     @property
     def _is_stale(self) -> bool:
         return self._latest is not None and self._latest[1] is not self._painted
 
+    async def _complete(self) -> None:
+        """Write what is left, until nothing is."""
+        while True:
+            await self._write_pages()
+            await self._paint_progress()
+            if not self._pages and not self._is_stale:
+                return
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _write_pages(self) -> None:
+        for key, page in list(self._pages.items()):
+            if await self._picture.artifact(page.key, page.markdown, page.description) and self._pages[key] is page:
+                del self._pages[key]
+
     async def _paint_progress(self) -> None:
         if self._latest is None or not self._is_stale:
             return
         workflow, state = self._latest
-        self._painted = state
-        await self._picture.artifact("progress", progress_markdown(workflow, state), "How far the run is")
+        if await self._picture.artifact("progress", progress_markdown(workflow, state), "How far the run is"):
+            self._painted = state
