@@ -30,4 +30,5 @@ async def test_its_run_goes_on_to_the_end(server: PrefectServer, tmp_path: Path)
     assert run["state"]["name"] == "Succeeded", run["state"]["message"]
     wfexec = Wfexec(server.environment, tmp_path)
     assert [step["status"] for step in wfexec.json("show", str(run_id))["steps"]] == ["Success"] * 3
-    assert "\n50" in wfexec("logs", str(run_id), "--step", "work").out.replace(" ", "")
+    said = [line.split()[-1] for line in wfexec("logs", str(run_id), "--step", "work").out.splitlines()]
+    assert said == [str(number) for number in range(1, 51)]
