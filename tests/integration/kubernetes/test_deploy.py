@@ -10,6 +10,7 @@ import yaml
 from prefect_wfexec.errors import StepFailed, StepStopped
 from prefect_wfexec.steps.base import StepContext, StepResult
 from prefect_wfexec.steps.deploy import waiting
+from prefect_wfexec.steps.kubernetes import api
 from prefect_wfexec.testing import log_of, make_context, run_step
 from tests.support.kubernetes_server import KubernetesServer
 
@@ -293,6 +294,17 @@ async def test_an_api_server_away_for_a_while_is_waited_for(cluster, tmp_path) -
     text = log_of(context).text("system")
     assert "does not answer" in text
     assert "answers again" in text
+
+
+async def test_what_is_refused_for_good_is_told_after_the_server_has_come_back(cluster, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(api, "BACK_SECONDS", 1.5)
+    write(tmp_path, config(colour="blue"))
+    cluster.forbid("patch", MAPS)
+    cluster.go_away(0.5)
+    context = context_for(tmp_path)
+    failure = await failure_of(context)
+    assert failure.type == "kubernetes_forbidden"
+    assert "does not answer" in log_of(context).text("system")
 
 
 # --- undo ---
