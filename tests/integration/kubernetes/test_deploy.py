@@ -443,6 +443,24 @@ async def test_undo_is_no_failure_by_what_the_failed_deploy_has_left(cluster, tm
     assert cluster.object(DEPLOYMENTS, "web")["status"]["availableReplicas"] == 1
 
 
+async def test_undoing_again_waits_for_what_was_restored_before(cluster, tmp_path) -> None:
+    write(tmp_path, web("busybox:2", progressDeadlineSeconds=1), config(colour="blue"))
+    cluster.images["busybox:2"] = ["sleep", "600"]
+    await run_step(of_another_run(context_for(tmp_path)))
+    write(tmp_path, web(progressDeadlineSeconds=1), config(colour="green"))
+    await deploy(tmp_path)
+    del cluster.images["busybox:2"]
+    for attempt in (1, 2):
+        failure = await failure_of(context_for(tmp_path, "deploy.kubernetes_undo", attempt=attempt))
+        assert failure.type == "rollout_failed", attempt
+        assert "can't be pulled" in failure.message
+    cluster.images["busybox:2"] = ["sleep", "600"]
+    result = await undo(tmp_path, attempt=3)
+    assert result.outputs == {"restored": 1, "deleted": 0, "left": []}
+    assert cluster.object(MAPS, "settings")["data"] == {"colour": "blue"}
+    assert marks_of(cluster.object(DEPLOYMENTS, "web")) == []
+
+
 async def test_events_of_another_object_of_the_same_name_are_not_told(cluster, tmp_path) -> None:
     write(tmp_path, web(progressDeadlineSeconds=1, container=NEVER_READY))
     about = {"kind": "Service", "namespace": "default", "name": "web", "uid": "another"}
