@@ -26,9 +26,31 @@ def is_workload(obj: Object) -> bool:
     return obj.get("kind") in WORKLOADS and str(obj.get("apiVersion", "")).startswith("apps/")
 
 
-def rollout_of(obj: Object) -> Rollout:
-    """How far a workload is."""
+def late_condition(obj: Object) -> Object | None:
+    """The condition by which a Deployment says that it makes no progress; None when it does not say so."""
+    for condition in (obj.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
+            return condition  # type: ignore[no-any-return]
+    return None
+
+
+def progress_deadline(obj: Object) -> float:
+    """The seconds within which a Deployment has to make progress."""
+    return float((obj.get("spec") or {}).get("progressDeadlineSeconds") or 600)
+
+
+def rollout_of(obj: Object, earlier: Object | None = None) -> Rollout:
+    """How far a workload is.
+
+    Args:
+        obj: The workload.
+        earlier: The `late_condition` that an earlier rollout has left. A Deployment that goes back to what it was keeps
+            that condition until the first pod is made, so it says nothing of this rollout.
+    """
     metadata, status = obj["metadata"], obj.get("status") or {}
+    if (late := late_condition(obj)) is not None and late == earlier:
+        conditions = [one for one in status["conditions"] if one != late]
+        status = {**status, "conditions": conditions}
     if int(status.get("observedGeneration") or 0) < int(metadata.get("generation") or 0):
         return Rollout("the cluster has not taken in the change yet")
     return _BY_KIND[str(obj["kind"])](obj.get("spec") or {}, status)
@@ -37,11 +59,10 @@ def rollout_of(obj: Object) -> Rollout:
 def _deployment(spec: Object, status: Object) -> Rollout:
     if spec.get("paused"):
         return Rollout("it is paused", fault="it is paused: nothing is rolled out before spec.paused is removed")
+    if late_condition({"status": status}) is not None:
+        words = f"it made no progress for {progress_deadline({'spec': spec}):g} s (ProgressDeadlineExceeded)"
+        return Rollout(words, fault=words)
     for condition in status.get("conditions") or ():
-        if condition.get("type") == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
-            limit = spec.get("progressDeadlineSeconds", 600)
-            words = f"it made no progress for {limit} s (ProgressDeadlineExceeded)"
-            return Rollout(words, fault=words)
         if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
             return Rollout(f"pods can't be created: {condition.get('message') or condition.get('reason')}")
     wanted, updated = _wanted(spec), _count(status, "updatedReplicas")

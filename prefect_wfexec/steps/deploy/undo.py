@@ -10,6 +10,7 @@ from prefect_wfexec.errors import StepFailed, StepStopped
 from prefect_wfexec.steps.base import OutputsModel, StepContext, StepResult, StepType
 from prefect_wfexec.steps.deploy import before
 from prefect_wfexec.steps.deploy.kubernetes import ClusterWith
+from prefect_wfexec.steps.deploy.rollout import is_workload
 from prefect_wfexec.steps.deploy.targets import Target, find_targets
 from prefect_wfexec.steps.deploy.waiting import Rollouts
 from prefect_wfexec.steps.kubernetes.access import BLOCK, open_cluster
@@ -88,34 +89,38 @@ class _Undo:
 
     async def take_back(self, targets: Sequence[Target]) -> None:
         """Undo each, the last first; one that can't be undone holds up no other."""
-        restored = []
+        restored: dict[Target, Object] = {}
         for target in targets:
             try:
-                if await self._take_back(target):
-                    restored.append(target)
+                if (body := await self._take_back(target)) is not None:
+                    restored[target] = body
             except StepFailed as failed:
                 self._leave(target, failed.message)
-        await Rollouts(self._cluster, self._context, restored).until_done()
+        await Rollouts(self._cluster, self._context, list(restored)).until_done()
+        for target, body in restored.items():
+            try:
+                await self._apply(target, body, f"clearing the marks of the {target.shown}")
+            except StepFailed as failed:
+                self._leave(target, failed.message)
 
-    async def _take_back(self, target: Target) -> bool:
-        """Whether it was restored, so that it is rolled out again."""
+    async def _take_back(self, target: Target) -> Object | None:
+        """What was restored and is rolled out again; its marks stay until then, so that undoing again waits for it."""
         live = await self._cluster.find(target.path, f"reading the {target.shown}")
         if live is None:
             self._context.log.system(f"{target.shown} is not there: nothing to undo")
-            return False
+            return None
         if not before.is_marked(live, self._run, self._step):
             other = before.marked_run(live)
             why = f"run {other} has deployed it since" if other else "this deploy had not reached it, or it was undone"
             self._context.log.system(f"{target.shown} is left as it is: {why}")
-            return False
+            return None
         found = before.read(before.text_of(live), target.shown)
         if found.body is None:
             await self._delete(target, live)
-            return False
-        await self._restore(target, live, found.body)
-        return True
+            return None
+        return await self._restore(target, live, found.body)
 
-    async def _restore(self, target: Target, live: Object, body: Object) -> None:
+    async def _restore(self, target: Target, live: Object, body: Object) -> Object | None:
         metadata = {**body["metadata"], "name": target.manifest.name, "uid": live["metadata"]["uid"]}
         if target.namespace:
             metadata["namespace"] = target.namespace
@@ -125,10 +130,15 @@ class _Undo:
             "kind": target.manifest.kind,
             "metadata": metadata,
         }
-        doing = f"restoring the {target.shown}"
-        await self._cluster.apply(target.path, wanted, doing, fieldManager=FIELD_MANAGER, force="true")
+        is_rolled_out = is_workload(target.manifest.object)
+        marked = before.mark(wanted, self._run, self._step, before.text_of(live)) if is_rolled_out else wanted
+        await self._apply(target, marked, f"restoring the {target.shown}")
         self.restored += 1
         self._context.log.stdout(f"{target.shown}: restored\n")
+        return wanted if is_rolled_out else None
+
+    async def _apply(self, target: Target, obj: Object, doing: str) -> None:
+        await self._cluster.apply(target.path, obj, doing, fieldManager=FIELD_MANAGER, force="true")
 
     async def _delete(self, target: Target, live: Object) -> None:
         left = await try_to_delete(self._cluster, target.path, target.shown, live["metadata"]["uid"])

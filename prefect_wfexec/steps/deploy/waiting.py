@@ -1,12 +1,13 @@
 """Waiting until workloads are rolled out, and saying meanwhile what keeps them from it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.steps.base import StepContext
-from prefect_wfexec.steps.deploy.rollout import Rollout, is_workload, rollout_of
+from prefect_wfexec.steps.deploy.rollout import Rollout, is_workload, late_condition, progress_deadline, rollout_of
 from prefect_wfexec.steps.deploy.targets import Target
 from prefect_wfexec.steps.kubernetes.api import Cluster, Object
 from prefect_wfexec.steps.kubernetes.events import last_events
@@ -36,6 +37,9 @@ class Rollouts:
     context: StepContext
     targets: Sequence[Target]
     _left: dict[Target, Rollout] = field(default_factory=dict)
+    _uids: dict[Target, str] = field(default_factory=dict)
+    _earlier: dict[Target, tuple[Mapping[str, Any] | None, float]] = field(default_factory=dict)
+    """What an earlier rollout has left of a fault, and when it was seen."""
     _pods: dict[Target, list[Object]] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
     _done_since: dict[Target, float] = field(default_factory=dict)
@@ -63,7 +67,9 @@ class Rollouts:
         obj = await self.cluster.find(target.path, f"reading the {target.shown}")
         if obj is None:
             raise await self._failure(f"the {target.shown} was deleted by somebody else", [target])
-        rollout = rollout_of({**obj, "kind": target.manifest.kind, "apiVersion": target.manifest.api_version})
+        self._uids[target] = str(obj["metadata"]["uid"])
+        whole = {**obj, "kind": target.manifest.kind, "apiVersion": target.manifest.api_version}
+        rollout = rollout_of(whole, self._earlier_fault(target, obj))
         self._left[target] = rollout
         if self._has_settled(target, rollout):
             del self._left[target]
@@ -75,6 +81,12 @@ class Rollouts:
                 self._tell(f"{target.shown}: {words}")
         if rollout.fault:
             raise await self._failure(f"the {target.shown} was not rolled out: {rollout.fault}", [target])
+
+    def _earlier_fault(self, target: Target, obj: Object) -> Mapping[str, Any] | None:
+        """The fault that an earlier rollout has left, for as long as this one may take to make progress."""
+        now = asyncio.get_running_loop().time()
+        fault, since = self._earlier.setdefault(target, (late_condition(obj), now))
+        return fault if now - since <= progress_deadline(obj) else None
 
     def _has_settled(self, target: Target, rollout: Rollout) -> bool:
         if not rollout.is_done:
@@ -114,10 +126,11 @@ class Rollouts:
                 lines.append(f"{target.shown}: {rollout.words}")
             pods = self._pods.get(target, [])
             lines += [f"  {line}" for line in _states(pods)]
-            names = [target.manifest.name, *(str(pod["metadata"]["name"]) for pod in pods[:MOST_PODS])]
+            uids = [self._uids[target]] if target in self._uids else []
+            uids += [str(pod["metadata"]["uid"]) for pod in pods[:MOST_PODS]]
             try:
                 async with asyncio.timeout(REPORT_SECONDS):
-                    lines += [f"  event: {one}" for one in await last_events(self.cluster, target.namespace, names)]
+                    lines += [f"  event: {one}" for one in await last_events(self.cluster, target.namespace, uids)]
             except TimeoutError:
                 lines.append("  events could not be read in time")
         return lines

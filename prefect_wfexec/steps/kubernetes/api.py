@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from prefect_wfexec.errors import StepFailed
-from prefect_wfexec.steps.kubernetes.faults import ClusterRefusal, distrusted, unreachable
+from prefect_wfexec.steps.kubernetes.faults import AWAY, ClusterRefusal, distrusted, unreachable
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientTimeout
@@ -19,6 +19,8 @@ Object = dict[str, Any]
 APPLY_TYPE = "application/apply-patch+yaml"
 PATIENCE_SECONDS = 300.0
 """How long an API server that is away is waited for in a step without a timeout, which ends the wait otherwise."""
+BACK_SECONDS = 30.0
+"""How long a server that comes back is not believed when it refuses: it serves before it knows every role and kind."""
 REQUEST_SECONDS = 60.0
 SHORTEST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
@@ -50,10 +52,21 @@ class Cluster:
         self._tell = tell
         self.patience_seconds = patience_seconds
         self._kinds: dict[str, list[Object]] = {}
+        self._away_at: float | None = None
 
     @property
     def address(self) -> str:
         return str(self._connection.client.configuration.host)
+
+    def is_doubtful(self, refusal: ClusterRefusal) -> bool:
+        """Whether a refusal may be that of a server that has just come back and does not know everything yet."""
+        if self._away_at is None or asyncio.get_running_loop().time() - self._away_at > BACK_SECONDS:
+            return False
+        return refusal.status_code in (401, 403) or (refusal.is_gone and not refusal.names_object)
+
+    def _note(self, error: BaseException) -> None:
+        if not isinstance(error, ClusterRefusal) or error.status_code in AWAY:
+            self._away_at = asyncio.get_running_loop().time()
 
     async def get(self, path: str, doing: str, **query: str) -> Object:
         return await self.request("GET", path, doing, query=query)
@@ -136,8 +149,13 @@ class Cluster:
         from aiohttp import ClientTimeout
 
         timeout = ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=silence_seconds)
-        async with self._asked("GET", path, doing, query, None, "application/json", timeout) as response:
-            yield response.content.iter_any()
+        faults: tuple[type[BaseException], ...] = (ClusterRefusal, *transport_errors())
+        try:
+            async with self._asked("GET", path, doing, query, None, "application/json", timeout) as response:
+                yield response.content.iter_any()
+        except faults as error:
+            self._note(error)
+            raise
 
     @asynccontextmanager
     async def _asked(
@@ -179,6 +197,7 @@ class Cluster:
             try:
                 answer = await once()
             except faults as error:
+                self._note(error)
                 is_unknown_here = isinstance(error, ClusterRefusal) and error.status_code == 401
                 if is_unknown_here and not is_renewed and await self._connection.renew():
                     is_renewed = True
@@ -189,7 +208,7 @@ class Cluster:
                     self._tell("the Kubernetes API server answers again")
                 return answer
             if not was_away:
-                self._tell(f"the Kubernetes API server does not answer ({reason}); trying again")
+                self._tell(f"the Kubernetes API server {reason}; trying again")
             was_away = True
             await asyncio.sleep(min(max(wait, pause * random.uniform(0.7, 1.3)), max(end - clock(), 0.05)))  # noqa: S311
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
@@ -201,15 +220,17 @@ class Cluster:
             StepFailed: it is not sent again.
         """
         if isinstance(error, ClusterRefusal):
-            if not error.is_transient or is_too_late:
+            is_doubtful = self.is_doubtful(error)
+            if not (error.is_transient or is_doubtful) or is_too_late:
                 raise error
-            return error.said, _seconds(error.retry_after)
+            what = "has just come back and refuses" if is_doubtful else "does not answer"
+            return f"{what} ({error.said})", _seconds(error.retry_after)
         reason = broken(error)
         if _is_distrusted(error):
             raise distrusted(self.address, reason) from None
         if is_too_late:
             raise unreachable(self.address, reason) from None
-        return reason, 0.0
+        return f"does not answer ({reason})", 0.0
 
 
 def transport_errors() -> tuple[type[BaseException], ...]:

@@ -10,13 +10,16 @@ LAST = 5
 LONGEST_MESSAGE = 400
 
 
-async def last_events(cluster: Cluster, namespace: str, names: Iterable[str]) -> list[str]:
-    """The last warnings about objects, oldest first; none when they can't be read, which is no failure of its own."""
+async def last_events(cluster: Cluster, namespace: str, uids: Iterable[str]) -> list[str]:
+    """The last warnings about objects, oldest first; none when they can't be read, which is no failure of its own.
+
+    Objects go by their uid: a Deployment, its Service and one that stood there yesterday often have the same name.
+    """
     found: list[Object] = []
     with contextlib.suppress(StepFailed):
         path = f"/api/v1/namespaces/{namespace}/events"
-        for name in names:
-            listed = await cluster.get(path, "reading events", fieldSelector=f"involvedObject.name={name}")
+        for uid in uids:
+            listed = await cluster.get(path, "reading events", fieldSelector=f"involvedObject.uid={uid}")
             found += [one for one in listed.get("items") or () if one.get("type") == "Warning"]
     found.sort(key=_when)
     return [_words(event) for event in found[-LAST:]]

@@ -8,6 +8,8 @@ from prefect_wfexec.errors import StepFailed
 
 TYPED_PATCH = "failed to create typed patch object"
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
+AWAY = frozenset({502, 503, 504})
+"""What comes in place of a server that is away, of itself or of what stands before it."""
 LONGEST_WORDS = 2000
 
 _TYPES = {
@@ -36,6 +38,7 @@ class ClusterRefusal(StepFailed):
         status_code: The HTTP status.
         word: The reason as the API has it, e.g. `AlreadyExists`; empty when it gives none.
         causes: Its causes: (reason, field, message).
+        names_object: Whether it is about an object of a kind that the server knows.
         said: The API's own words.
     """
 
@@ -47,6 +50,8 @@ class ClusterRefusal(StepFailed):
         self.word = str(status.get("reason") or "")
         self.said = _said(status, body, status_code)
         self.causes = _causes(status)
+        details = status.get("details")
+        self.names_object = isinstance(details, dict) and bool(details.get("name"))
         self.retry_after = retry_after
         type_ = _TYPES.get(status_code, "kubernetes_error")
         if TYPED_PATCH in self.said:

@@ -28,6 +28,10 @@ class LogLines:
         self.prefix = prefix
         self._write = write
         self._rest = b""
+        self._cut: bool | None = None
+        """Of a long line whose first pieces have come: whether it was passed on before. None: there is none."""
+        self._counted: tuple[int, str] | None = None
+        """The last line that counts as passed on."""
         self._passed: dict[int, Counter[str]] = {}
         """Of the last seconds: how many lines bear which fraction."""
         self._newest: int | None = None
@@ -38,7 +42,11 @@ class LogLines:
 
     def resume(self) -> dict[str, str]:
         """From when to read on; the server counts in whole seconds, so some lines come again."""
-        self._rest = b""
+        if self._cut is False and self._counted is not None:
+            # Its end has not come: the whole line is to come again.
+            second, fraction = self._counted
+            self._passed.get(second, Counter())[fraction] -= 1
+        self._rest, self._cut = b"", None
         if self._newest is None:
             return {}
         self._since = self._newest - KEPT_SECONDS
@@ -57,9 +65,10 @@ class LogLines:
         if text := "".join(self._shown(line) for line in lines):
             self._write(text)
         if len(self._rest) > LONGEST_LINE:
-            self._write(self._shown(self._rest))
-            # What follows of this line has no stamp of its own.
-            self._rest = b""
+            text, self._rest = self._shown(self._rest), b""
+            self._cut = not text
+            if text:
+                self._write(text)
 
     def end(self) -> None:
         """Pass on a last line without a line break."""
@@ -68,8 +77,11 @@ class LogLines:
             self._write(text)
 
     def _shown(self, line: bytes) -> str:
+        is_known, self._cut = self._cut, None
         stamp, _, said = line.partition(b" ")
-        when = _when(stamp[:40].decode("ascii", "replace"))
+        when = _when(stamp[:40].decode("ascii", "replace")) if is_known is None else None
+        if is_known:
+            return ""
         if when is None:
             said = line
         elif self._is_known(*when):
@@ -88,6 +100,7 @@ class LogLines:
             self._passed = {one: kept for one, kept in self._passed.items() if one >= second - KEPT_SECONDS}
         if second >= self._newest - KEPT_SECONDS:
             self._passed.setdefault(second, Counter())[fraction] += 1
+            self._counted = second, fraction
         return False
 
 

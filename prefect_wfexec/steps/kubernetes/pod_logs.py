@@ -134,6 +134,8 @@ class PodLogs:
         except transport_errors():
             return False
         except ClusterRefusal as refusal:
+            if self._cluster.is_doubtful(refusal):
+                return False
             if refusal.is_gone:
                 container.is_gone = True
             elif refusal.status_code == 403:

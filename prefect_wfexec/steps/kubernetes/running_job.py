@@ -207,7 +207,8 @@ class RunningJob:
     async def _failure(self, condition: Object) -> StepFailed:
         reason, said = str(condition.get("reason") or "Failed"), str(condition.get("message") or "")
         failed = failed_container(self._seen.pods.values())
-        events = [] if failed else await last_events(self._cluster, self.namespace, [self.name, *self._seen.pods])
+        uids = [str(self.uid), *(str(pod["metadata"]["uid"]) for pod in self._seen.pods.values())]
+        events = [] if failed else await last_events(self._cluster, self.namespace, uids)
         tail = self._context.tail()
         lines = [f"the job {self.name} failed: {reason}" + (f", {said[:1].lower()}{said[1:]}" if said else "")]
         code = None

@@ -68,7 +68,7 @@ async def _changes(
         except ClusterRefusal as refusal:
             if refusal.status_code == 410:
                 raise _Expired from None
-            if not refusal.is_transient and refusal.status_code != 401:
+            if not refusal.is_transient and refusal.status_code != 401 and not cluster.is_doubtful(refusal):
                 raise
             await _until_back(cluster, path, doing, selection)
 

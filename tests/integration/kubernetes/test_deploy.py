@@ -10,10 +10,12 @@ import yaml
 from prefect_wfexec.errors import StepFailed, StepStopped
 from prefect_wfexec.steps.base import StepContext, StepResult
 from prefect_wfexec.steps.deploy import waiting
+from prefect_wfexec.steps.kubernetes import api
 from prefect_wfexec.testing import log_of, make_context, run_step
 from tests.support.kubernetes_server import KubernetesServer
 
 DEPLOYMENTS, MAPS = "deployments.apps", "configmaps"
+NEVER_READY = {"readinessProbe": {"exec": {"command": ["false"]}}}
 RUN = "00000000-0000-4000-8000-000000000000"
 
 
@@ -295,6 +297,17 @@ async def test_an_api_server_away_for_a_while_is_waited_for(cluster, tmp_path) -
     assert "answers again" in text
 
 
+async def test_what_is_refused_for_good_is_told_after_the_server_has_come_back(cluster, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(api, "BACK_SECONDS", 1.5)
+    write(tmp_path, config(colour="blue"))
+    cluster.forbid("patch", MAPS)
+    cluster.go_away(0.5)
+    context = context_for(tmp_path)
+    failure = await failure_of(context)
+    assert failure.type == "kubernetes_forbidden"
+    assert "does not answer" in log_of(context).text("system")
+
+
 # --- undo ---
 
 
@@ -346,9 +359,13 @@ async def test_undo_takes_back_what_was_taken_over(cluster, tmp_path) -> None:
 
 
 async def _apply_as_new(cluster: KubernetesServer, manager: str, obj: dict[str, Any]) -> None:
+    await _create(cluster, f"configmaps?fieldManager={manager}", obj)
+
+
+async def _create(cluster: KubernetesServer, what: str, obj: dict[str, Any]) -> None:
     from aiohttp import ClientSession
 
-    path = f"/api/v1/namespaces/default/configmaps?fieldManager={manager}"
+    path = f"/api/v1/namespaces/default/{what}"
     headers = {"Authorization": f"Bearer {cluster.token}"}
     async with (
         ClientSession() as session,
@@ -405,6 +422,57 @@ async def test_undo_brings_back_what_ran_before_a_deploy_that_failed(cluster, tm
     await undo(tmp_path)
     assert image_of(cluster) == "busybox:1"
     assert spec_of(cluster)["progressDeadlineSeconds"] == 60
+
+
+STUCK = {"command": ["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"], **NEVER_READY}
+
+
+async def _fail_to_replace(tmp_path: Path) -> None:
+    """A Deployment that is replaced as a whole by one which never gets ready and takes a while to stop."""
+    write(tmp_path, web(progressDeadlineSeconds=60, strategy={"type": "Recreate"}))
+    await run_step(of_another_run(context_for(tmp_path)))
+    write(tmp_path, web(progressDeadlineSeconds=1, strategy={"type": "Recreate"}, container=STUCK))
+    failure = await failure_of(context_for(tmp_path))
+    assert "ProgressDeadlineExceeded" in failure.message
+
+
+async def test_undo_is_no_failure_by_what_the_failed_deploy_has_left(cluster, tmp_path) -> None:
+    await _fail_to_replace(tmp_path)
+    result = await undo(tmp_path)
+    assert result.outputs["restored"] == 1
+    assert cluster.object(DEPLOYMENTS, "web")["status"]["availableReplicas"] == 1
+
+
+async def test_undoing_again_waits_for_what_was_restored_before(cluster, tmp_path) -> None:
+    write(tmp_path, web("busybox:2", progressDeadlineSeconds=1), config(colour="blue"))
+    cluster.images["busybox:2"] = ["sleep", "600"]
+    await run_step(of_another_run(context_for(tmp_path)))
+    write(tmp_path, web(progressDeadlineSeconds=1), config(colour="green"))
+    await deploy(tmp_path)
+    del cluster.images["busybox:2"]
+    for attempt in (1, 2):
+        failure = await failure_of(context_for(tmp_path, "deploy.kubernetes_undo", attempt=attempt))
+        assert failure.type == "rollout_failed", attempt
+        assert "can't be pulled" in failure.message
+    cluster.images["busybox:2"] = ["sleep", "600"]
+    result = await undo(tmp_path, attempt=3)
+    assert result.outputs == {"restored": 1, "deleted": 0, "left": []}
+    assert cluster.object(MAPS, "settings")["data"] == {"colour": "blue"}
+    assert marks_of(cluster.object(DEPLOYMENTS, "web")) == []
+
+
+async def test_events_of_another_object_of_the_same_name_are_not_told(cluster, tmp_path) -> None:
+    write(tmp_path, web(progressDeadlineSeconds=1, container=NEVER_READY))
+    about = {"kind": "Service", "namespace": "default", "name": "web", "uid": "another"}
+    await _create(cluster, "events", _event(about, "FailedToUpdateEndpointSlices"))
+    failure = await failure_of(context_for(tmp_path))
+    assert "event: Unhealthy" in failure.message
+    assert "FailedToUpdateEndpointSlices" not in failure.message
+
+
+def _event(about: dict[str, Any], reason: str) -> dict[str, Any]:
+    event = {"apiVersion": "v1", "kind": "Event", "metadata": {"name": "web.1"}, "involvedObject": about}
+    return {**event, "type": "Warning", "reason": reason, "message": "", "lastTimestamp": "2030-01-01T00:00:00Z"}
 
 
 async def test_the_values_of_secrets_are_masked_from_the_start(cluster, tmp_path) -> None:

@@ -9,6 +9,7 @@ What is as in a cluster:
 - Watches: streams from a `resourceVersion`, bookmarks, 410 Gone once the history is cut.
 - Deletion: background, foreground and orphan propagation, finalizers, owner references, the garbage collector, grace
   periods.
+- After it was away it refuses everything (403) for a moment, as a server does that has not read its roles yet.
 - Refusals as `Status` objects: 400, 401, 403, 404, 405, 409, 415, 422; 500 for a field that no schema knows; 503.
 - Controllers: Jobs (backoffLimit, activeDeadlineSeconds, ttlSecondsAfterFinished, parallelism, completions),
   Deployments (ReplicaSets, rolling update, progressDeadlineSeconds), StatefulSets and DaemonSets.

@@ -100,15 +100,18 @@ class Controllers:
         if spec.get("paused"):
             self.store.touch(key, lambda live: live.setdefault("status", {}).update(observedGeneration=generation))
             return
+        is_made = new is None
         if new is None:
             revision = 1 + max((int(one["metadata"]["annotations"]["revision"]) for one in owned), default=0)
             new = self._make_replica_set(deployment, digest, revision)
         ready = _count(new, "availableReplicas")
-        self._scale(new, wanted)
-        for old in owned:
-            if old is not new:
-                # A rolling update with the defaults takes old pods away as new ones become available.
-                self._scale(old, max(0, wanted - ready) if spec.get("strategy", {}).get("type") != "Recreate" else 0)
+        is_recreated = (spec.get("strategy") or {}).get("type") == "Recreate"
+        olds = [old for old in owned if old is not new]
+        if not is_recreated or not any(self._owned(old) for old in olds):
+            self._scale(new, wanted)
+        for old in olds:
+            # A rolling update with the defaults takes old pods away as new ones become available.
+            self._scale(old, 0 if is_recreated else max(0, wanted - ready))
         everything = [*owned, new] if new not in owned else owned
         updated = _count(new, "replicas")
         done = (
@@ -118,6 +121,8 @@ class Controllers:
         )
         since = self._clock(deployment, f"progress-{generation}-{ready}")
         is_late = not done and time.monotonic() - since > spec.get("progressDeadlineSeconds", 600)
+        before = (deployment.get("status") or {}).get("conditions") or []
+        was_late = any(one.get("reason") == "ProgressDeadlineExceeded" for one in before)
         name = new["metadata"]["name"]
         progress = {
             "type": "Progressing",
@@ -129,7 +134,8 @@ class Controllers:
             progress.update(
                 reason="NewReplicaSetAvailable", message=f'ReplicaSet "{name}" has successfully progressed.'
             )
-        elif is_late:
+        elif is_late or (was_late and not is_made and not self._has_progressed(deployment, everything, new)):
+            # A Deployment that goes back to what it was stays late until a first pod is made.
             progress.update(
                 status="False",
                 reason="ProgressDeadlineExceeded",
@@ -147,6 +153,15 @@ class Controllers:
             "conditions": [progress, {"type": "Available", "status": "True" if available >= wanted else "False"}],
         }
         self.store.touch(key, lambda live: live.update(status=status))
+
+    @staticmethod
+    def _has_progressed(deployment: Object, everything: list[Object], new: Object) -> bool:
+        updated, total = _count(new, "replicas"), sum(_count(one, "replicas") for one in everything)
+        old = total - updated
+        old_before = _count(deployment, "replicas") - _count(deployment, "updatedReplicas")
+        available = sum(_count(one, "availableReplicas") for one in everything)
+        is_more = updated > _count(deployment, "updatedReplicas") or available > _count(deployment, "availableReplicas")
+        return is_more or old < old_before
 
     def _make_replica_set(self, deployment: Object, digest: str, revision: int) -> Object:
         metadata, template = deployment["metadata"], copy.deepcopy(deployment["spec"]["template"])

@@ -45,6 +45,8 @@ class Routes:
         self.server = server
         self.forbidden: set[tuple[str, str]] = set()
         self.lost: list[tuple[str, str]] = []
+        self.knows_roles_at = 0.0
+        """On the monotonic clock: a server that has just started refuses everything until it has read its roles."""
         self._streams: set[asyncio.Task[Any]] = set()
 
     def make_namespace(self, name: str) -> None:
@@ -162,7 +164,7 @@ class Routes:
         raise Refusal(405, "the server does not allow this method on the requested resource")
 
     def _authorise(self, verb: str, qualified: str, kind: Kind, namespace: str, name: str) -> None:
-        if (verb, qualified) not in self.forbidden:
+        if (verb, qualified) not in self.forbidden and time.monotonic() >= self.knows_roles_at:
             return
         resource = qualified.partition("/")
         plural = f"{kind.plural}/{resource[2]}" if resource[2] else kind.plural

@@ -20,6 +20,7 @@ from tests.support.kubernetes_server.routes import Routes
 from tests.support.kubernetes_server.store import Object, Store
 
 LOOK_SECONDS = 0.05
+ROLES_SECONDS = 0.5
 TOKEN = "kube-token-for-tests"
 
 
@@ -170,6 +171,8 @@ class KubernetesServer:
         await self._runner.cleanup()
 
     async def _open_site(self, port: int) -> None:
+        if port:
+            self._routes.knows_roles_at = time.monotonic() + ROLES_SECONDS
         found = socket.socket()
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind(("127.0.0.1", port))

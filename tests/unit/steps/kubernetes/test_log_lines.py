@@ -74,3 +74,25 @@ def test_a_last_line_without_a_break_and_an_endless_line_come_too() -> None:
     lines.take(b"y\n2026-01-02T03:04:05.2Z end")
     lines.end()
     assert "".join(written).replace("\n", "") == "x" * (LONGEST_LINE + 5) + "yend"
+
+
+def test_an_endless_line_that_comes_again_is_passed_on_once() -> None:
+    written: list[str] = []
+    lines = LogLines("", written.append)
+    log = [b"2026-01-02T03:04:05.1Z " + b"x" * (LONGEST_LINE + 5), b"y" * (LONGEST_LINE + 5), b"z\n"]
+    for _ in range(2):
+        lines.resume()
+        for piece in [*log, b"2026-01-02T03:04:05.2Z end\n"]:
+            lines.take(piece)
+    assert "".join(written).replace("\n", "") == "x" * (LONGEST_LINE + 5) + "y" * (LONGEST_LINE + 5) + "zend"
+
+
+def test_an_endless_line_that_broke_off_is_not_lost() -> None:
+    written: list[str] = []
+    lines = LogLines("", written.append)
+    log = [b"2026-01-02T03:04:05.1Z " + b"x" * (LONGEST_LINE + 5), b"y" * 10 + b"\n"]
+    lines.take(log[0])
+    lines.resume()
+    for piece in log:
+        lines.take(piece)
+    assert "".join(written).replace("\n", "").endswith("x" * (LONGEST_LINE + 5) + "y" * 10)
