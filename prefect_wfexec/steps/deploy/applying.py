@@ -1,5 +1,6 @@
 """Putting objects into a cluster by server-side apply: tried on all of them first, then done one by one."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -16,6 +17,9 @@ from prefect_wfexec.steps.kubernetes.names import FIELD_MANAGER
 
 Action = Literal["created", "changed", "unchanged"]
 _MOST_CONFLICTS = 20
+KIND_SECONDS = 60.0
+"""How long a new CustomResourceDefinition may take until its kind is served."""
+PAUSE_SECONDS = 0.25
 
 
 @dataclass
@@ -99,12 +103,25 @@ class Apply:
             live = self._live[target]
             self.is_begun = True
             try:
-                made = await self._apply(target, self._wanted[target], f"applying the {target.shown}")
+                made = await self._put(target)
             except ClusterRefusal as refusal:
                 raise _explained(refusal, target) from None
             self.done[target] = _action(live, made)
             where = f" in {target.namespace}" if target.namespace else ""
             self.context.log.stdout(f"{target.shown}{where}: {self.done[target]}\n")
+
+    async def _put(self, target: Target) -> Object:
+        """Apply it; a kind that this very step defines is served a moment after its definition was made."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + KIND_SECONDS
+        while True:
+            try:
+                return await self._apply(target, self._wanted[target], f"applying the {target.shown}")
+            except ClusterRefusal as refusal:
+                is_unserved = refusal.is_gone and not refusal.names_object and self._waits_for_another(target)
+                if not is_unserved or clock() >= end:
+                    raise
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _apply(self, target: Target, obj: Object, doing: str, **query: str) -> Object:
         force = "true" if self.takes_over else "false"

@@ -15,6 +15,7 @@ from prefect_wfexec.testing import log_of, make_context, run_step
 from tests.support.kubernetes_server import KubernetesServer
 
 DEPLOYMENTS, MAPS = "deployments.apps", "configmaps"
+ANYTHING = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
 NEVER_READY = {"readinessProbe": {"exec": {"command": ["false"]}}}
 RUN = "00000000-0000-4000-8000-000000000000"
 
@@ -187,7 +188,7 @@ async def test_a_namespace_and_a_kind_of_ones_own_come_before_what_needs_them(cl
             "group": "example.com",
             "scope": "Namespaced",
             "names": {"kind": "Widget", "plural": "widgets"},
-            "versions": [{"name": "v1", "served": True, "storage": True}],
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": ANYTHING}],
         },
     }
     widget = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "one"}, "spec": {"size": 3}}

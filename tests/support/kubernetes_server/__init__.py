@@ -24,7 +24,8 @@ Its limits, so that nobody takes a test for more than it shows:
   and volumes are objects only, images are names: those in `images` can be pulled, all others can't.
 - Authentication is one bearer token; authorisation is a list of what is forbidden.
 - Schemas: a field is known when the published Python models of the API know it; a handful of the API's many checks of
-  values are made. CustomResourceDefinitions make kinds without schemas. No admission, no defaults but those that
+  values are made. CustomResourceDefinitions make kinds, after a moment, whose
+  schemas are not looked at. No admission, no defaults but those that
   controllers need, no protobuf, no paging of lists, no `pods/exec`, no scale subresource, no strategic merge patch.
 - Status updates of controllers are not in `managedFields`. Which lists are merged by which keys stands in `kinds.py`
   for the types that are there; any other list is replaced as a whole.

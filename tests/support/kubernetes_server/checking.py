@@ -70,6 +70,7 @@ def check(obj: dict[str, Any], kind: Kind, live: dict[str, Any] | None) -> None:
             ("FieldValueTooLong", "metadata.annotations", f"Too long: may not be more than {ANNOTATIONS_BYTES} bytes")
         )
     check_kind = {"Job": _job, "Deployment": _workload, "StatefulSet": _workload, "DaemonSet": _workload, "Pod": _pod}
+    check_kind["CustomResourceDefinition"] = _definition
     causes += check_kind.get(kind.kind, lambda _obj, _live: [])(obj, live)
     if kind.kind == "ConfigMap" and live and live.get("immutable") and live.get("data") != obj.get("data"):
         causes.append(("FieldValueForbidden", "data", "Forbidden: field is immutable when `immutable` is set"))
@@ -93,6 +94,18 @@ def _containers(spec: dict[str, Any], path: str) -> list[tuple[str, str, str]]:
 
 def _pod(obj: dict[str, Any], _live: dict[str, Any] | None) -> list[tuple[str, str, str]]:
     return _containers(obj.get("spec") or {}, "spec")
+
+
+def _definition(obj: dict[str, Any], _live: dict[str, Any] | None) -> list[tuple[str, str, str]]:
+    return [
+        (
+            "FieldValueRequired",
+            f"spec.versions[{number}].schema.openAPIV3Schema",
+            "Required value: schemas are required",
+        )
+        for number, version in enumerate(obj["spec"].get("versions") or [])
+        if not (version.get("schema") or {}).get("openAPIV3Schema")
+    ]
 
 
 def _job(obj: dict[str, Any], live: dict[str, Any] | None) -> list[tuple[str, str, str]]:

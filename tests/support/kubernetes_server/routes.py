@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+KIND_SECONDS = 0.5
+"""How long after its CustomResourceDefinition was made a kind is served."""
 VERBS = {"POST": "create", "GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -213,7 +215,7 @@ class Routes:
             new["metadata"].setdefault("finalizers", []).append("kubernetes")
         made = self.store.create(kind, new)
         if kind.plural == "customresourcedefinitions":
-            self._define(made)
+            asyncio.get_running_loop().call_later(KIND_SECONDS, self._define, made)
         return made
 
     def _define(self, definition: Object) -> None:
