@@ -1,6 +1,7 @@
 """Putting objects into a cluster by server-side apply: tried on all of them first, then done one by one."""
 
 import asyncio
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -142,7 +143,23 @@ def _addressed(target: Target) -> Object:
     metadata.pop("namespace", None)
     if target.namespace:
         metadata["namespace"] = target.namespace
-    return {**target.manifest.object, "metadata": metadata}
+    return _with_data({**target.manifest.object, "metadata": metadata})
+
+
+def _with_data(obj: Object) -> Object:
+    """A Secret with its `stringData` as `data`.
+
+    The API turns one into the other and records the applier as owner of `stringData`, which no object has: what was
+    applied that way would not go when it is left out, and could not be brought back.
+    """
+    texts = obj.get("stringData")
+    if (obj.get("apiVersion"), obj.get("kind")) != ("v1", "Secret") or not isinstance(texts, dict):
+        return obj
+    if not all(isinstance(text, str) for text in texts.values()):
+        return obj
+    data = {name: base64.b64encode(text.encode()).decode() for name, text in texts.items()}
+    whole = {key: value for key, value in obj.items() if key != "stringData"}
+    return {**whole, "data": {**(obj.get("data") or {}), **data}}
 
 
 def _action(live: Object | None, made: Object) -> Action:

@@ -1,6 +1,7 @@
 """`deploy.kubernetes` and its undo in a cluster whose workloads are real processes."""
 
 import asyncio
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -336,6 +337,22 @@ async def test_undo_restores_what_was_changed_and_leaves_no_trace(cluster, tmp_p
     assert cluster.object(DEPLOYMENTS, "web")["status"]["availableReplicas"] == 2
     assert {pod["spec"]["containers"][0]["image"] for pod in cluster.objects("pods")} == {"busybox:1"}
     assert marks_of(cluster.object(MAPS, "settings")) == []
+
+
+async def test_undo_restores_what_a_secret_was(cluster, tmp_path) -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key"}}
+    write(tmp_path, {**secret, "stringData": {"password": "first", "old": "kept"}})
+    await run_step(of_another_run(context_for(tmp_path)))
+    write(tmp_path, {**secret, "stringData": {"password": "second", "new": "gone"}})
+    result = await deploy(tmp_path)
+    assert result.outputs["counts"]["changed"] == 1
+    assert texts_of(cluster.object("secrets", "key")) == {"password": "second", "new": "gone"}
+    await undo(tmp_path)
+    assert texts_of(cluster.object("secrets", "key")) == {"password": "first", "old": "kept"}
+
+
+def texts_of(secret: dict[str, Any]) -> dict[str, str]:
+    return {name: base64.b64decode(text).decode() for name, text in secret["data"].items()}
 
 
 async def test_undo_leaves_fields_of_others_and_later_deploys_do_not_conflict(cluster, tmp_path) -> None:

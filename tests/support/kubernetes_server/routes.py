@@ -209,8 +209,7 @@ class Routes:
 
     def _stored(self, kind: Kind, new: Object) -> Object:
         new.pop("status", None)
-        for name, text in (new.pop("stringData", None) or {}).items():
-            new.setdefault("data", {})[name] = base64.b64encode(text.encode()).decode()
+        _take_texts(new)
         if kind.plural == "namespaces":
             new["metadata"].setdefault("finalizers", []).append("kubernetes")
         made = self.store.create(kind, new)
@@ -288,6 +287,7 @@ class Routes:
             return web.json_response(new, status=200 if live else 201)
         if live is None:
             return web.json_response(self._stored(kind, new), status=201)
+        _take_texts(new)
         return web.json_response(self.store.replace(kind, new))
 
     def _delete(self, request: web.Request, kind: Kind, namespace: str, name: str, options: Any) -> web.Response:
@@ -439,6 +439,12 @@ class Routes:
 
 async def _send(response: web.StreamResponse, type_: str, obj: Object) -> None:
     await response.write(json.dumps({"type": type_, "object": obj}).encode() + b"\n")
+
+
+def _take_texts(secret: Object) -> None:
+    """Turn `stringData` into `data`, as the API does; who applied it stays the owner of `stringData`."""
+    for name, text in (secret.pop("stringData", None) or {}).items():
+        secret.setdefault("data", {})[name] = base64.b64encode(text.encode()).decode()
 
 
 def _merged(live: Any, patch: Any) -> Any:
