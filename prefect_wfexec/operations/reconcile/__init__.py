@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 RECONCILER = Actor("reconcile")
 PATIENCE = timedelta(minutes=1)
 """How long a cleanup is given to be scheduled by whoever made it."""
+MOST_BEGINNINGS = 5
+"""How often a cleanup is begun again whose process is lost each time."""
 STARTING = timedelta(minutes=5)
 """How long a worker is given to begin a process."""
 
@@ -172,12 +174,29 @@ class _Run:
         if self.journal.keys is None or cleanup.state is None:
             return None
         if cleanup.state.is_final():
-            return await self._done("ended", f"its cleanup {cleanup.name} has", lambda: self._end(cleanup))
+            return await self._look_at_ended(cleanup)
         if cleanup.deployment_id is not None:
             return await self._look_at_unbegun(cleanup)
         if not await self._is_cleaning_lost(cleanup):
             return None
         return await self._done("cleaned up", f"nobody went on with {cleanup.name}", lambda: self._clean_here(cleanup))
+
+    async def _look_at_ended(self, cleanup: "FlowRun") -> Act | None:
+        """A cleanup that Prefect has as ended: its journal says whether it is, or whether its process was killed."""
+        journal = await live_journal(self.client, cleanup)
+        if isinstance(journal, PassedOver):
+            raise EngineError(f"of its cleanup {cleanup.name} nothing can be said: {journal.reason}")
+        state = journal.state
+        if state.closed is not None:
+            return await self._done("ended", f"its cleanup {cleanup.name} has", lambda: self._end(cleanup))
+        may_live = state.engine is not None and not state.engine.left
+        if may_live and not await self.watch.is_gone(self.client, cleanup.id, state):
+            return None
+        if cleanup.run_count >= MOST_BEGINNINGS:
+            words = f"its cleanup {cleanup.name} has lost its process {cleanup.run_count} times"
+            raise EngineError(words, hint=f"find out why, then `wfexec retry {cleanup.name}`")
+        begin = self._clean_here if cleanup.deployment_id is None else self._begin
+        return await self._done("cleaned up", f"the process of {cleanup.name} is gone", lambda: begin(cleanup))
 
     async def _look_at_unbegun(self, cleanup: "FlowRun") -> Act | None:
         assert cleanup.state is not None, "it was looked at"

@@ -174,6 +174,35 @@ async def test_a_run_whose_worker_is_dead_is_ended_and_another_worker_cleans_up(
     assert view["steps"][2]["error"]["type"] == "outcome_unknown"
 
 
+async def test_a_cleanup_that_was_killed_is_gone_on_with(site: Site) -> None:
+    wfexec = deploy(site)
+    slow = CONFIGURATION.replace("SECONDS", "0").replace(
+        "  input = var.size\n",
+        """  input = var.size
+  provisioner "local-exec" {
+    when    = destroy
+    command = "touch THE_FOLDER/destroying; until test -e THE_FOLDER/go; do sleep 0.1; done"
+  }
+""",
+    )
+    site.write("infra/main.tf", slow.replace("THE_FOLDER", str(site.folder)))
+    async with api_of(site.server) as api:
+        with site.worker():
+            run_id = await api.start("makes/makes")
+            await until_there(api, run_id, site.folder / "working")
+            wfexec.json("cancel", str(run_id), "--cleanup")
+            await until_there(api, run_id, site.folder / "destroying")
+            cleanup = UUID(wfexec.json("show", wfexec.json("show", str(run_id))["cleanup"]["run"])["id"])
+            kill_flow(cleanup)
+            await api.until_named(cleanup, "Crashed")
+            site.write("go", "")
+            assert wfexec.json("show", str(run_id))["status"] == "Terminating"
+            acts = [act for act in wfexec.json("reconcile") if act["run"] == (await api.run(run_id))["name"]]
+            assert [act["act"] for act in acts] == ["cleaned up"]
+            await api.until_named(run_id, "Terminated")
+    expect_cleaned(wfexec, site, run_id)
+
+
 async def test_a_cleanup_that_has_to_be_approved_waits_and_a_no_leaves_everything(site: Site) -> None:
     wfexec = deploy(site, approval="required")
     async with api_of(site.server) as api:
