@@ -132,7 +132,7 @@ def test_a_killed_engines_job_is_unknown_and_a_retry_clears_it_first(place, clus
     log = place.folder / "log"
     write_job(place, f"echo one >> {log}; sleep 300")
     going = place.start("run", place.write("flow.yaml", MIGRATES.replace("BLOCK", block)))
-    wait_until(log.exists)
+    wait_until(lambda: log.exists() and cluster.process_ids())
     run, (pid,) = going.run, cluster.process_ids()
     going.process.kill()
     going.end()
