@@ -18,6 +18,8 @@ PROGRESS_REST = 400.0
 """The page of a long run takes a while to make: the painter rests this many times as long after it."""
 AGAIN_SECONDS = 1.0
 """How long until pages that could not be written are tried again when the run is over."""
+MOST_TRIES = 10
+"""How often they are tried then: a page that Prefect takes never must not hold up the end of every run."""
 LONGEST_GOODBYE_SECONDS = 30.0
 
 
@@ -114,8 +116,8 @@ class Painter:
         return self._latest is not None and self._latest[1] is not self._painted
 
     async def _complete(self) -> None:
-        """Write what is left, until nothing is."""
-        while True:
+        """Write what is left, until nothing is or Prefect has refused it often enough."""
+        for _ in range(MOST_TRIES):
             await self._write_pages()
             await self._paint_progress()
             if not self._pages and not self._is_stale:
