@@ -8,6 +8,7 @@ from prefect_wfexec.engine.context import local_user
 from prefect_wfexec.journal.facts import Actor
 from prefect_wfexec.operations.cancel import cancel as stop
 from prefect_wfexec.operations.connection import connected, reachable
+from prefect_wfexec.status import RunStatus
 from prefect_wfexec.views.failures import shown_json
 from prefect_wfexec.views.find import find_run
 from prefect_wfexec.views.summary import summary_text
@@ -29,4 +30,5 @@ async def cancel(arguments: argparse.Namespace) -> int:
         say(f"{done.flow_run.name}: {execution.status.value}")
     else:
         say(f"{done.flow_run.name} is asked to stop, and is given the time it needs; see `wfexec show`")
-    return exit_code_of_run(execution.status) if arguments.follow else DONE
+    has_failed = execution.status is RunStatus.TERMINATION_FAILED
+    return exit_code_of_run(execution.status) if arguments.follow or has_failed else DONE

@@ -1,16 +1,15 @@
 """`reconcile`."""
 
 import argparse
-import asyncio
 
 import httpx
 
 from prefect_wfexec.cli.output import DONE, note, say, say_json
-from prefect_wfexec.engine.liveness import LOOK_SECONDS, Watch
+from prefect_wfexec.engine.liveness import LOOK_SECONDS
 from prefect_wfexec.errors import UsageError, WfexecError
 from prefect_wfexec.operations.connection import connected, reachable
-from prefect_wfexec.operations.reconcile import Act
-from prefect_wfexec.operations.reconcile import reconcile as set_right
+from prefect_wfexec.operations.reconcile import Reconciler
+from prefect_wfexec.operations.reconcile.jobs import Act
 from prefect_wfexec.views.live import PassedOver
 
 WATCH_SECONDS = 30.0
@@ -20,19 +19,19 @@ async def reconcile(arguments: argparse.Namespace) -> int:
     """Set runs right once, or until it is interrupted."""
     if arguments.watch and arguments.json:
         raise UsageError("--watch never ends, and --json prints one document", hint="use one of them")
-    watch, all_acts, told = Watch(), list[Act](), set[PassedOver]()
+    reconciler, all_acts, told = Reconciler(), list[Act](), set[PassedOver]()
     async with reachable():
         while True:
-            acts, passed_over = await _once(watch, may_fail=not arguments.watch)
+            acts, passed_over = await _once(reconciler, may_fail=not arguments.watch)
             for passed in set(passed_over) - told:
                 note(str(passed))
             told.update(passed_over)
             all_acts += acts
             for act in () if arguments.json else acts:
                 say(f"{act.run}: {act.act}, because {act.reason}")
-            if not (arguments.watch or watch.is_waiting):
+            if not (arguments.watch or reconciler.is_waiting):
                 break
-            await asyncio.sleep(WATCH_SECONDS if arguments.watch else LOOK_SECONDS)
+            await reconciler.wait(WATCH_SECONDS if arguments.watch else LOOK_SECONDS)
     if arguments.json:
         say_json([act.as_json() for act in all_acts])
     if not all_acts and not told:
@@ -40,13 +39,13 @@ async def reconcile(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-async def _once(watch: Watch, *, may_fail: bool) -> tuple[list[Act], list[PassedOver]]:
+async def _once(reconciler: Reconciler, *, may_fail: bool) -> tuple[list[Act], list[PassedOver]]:
     try:
         async with connected() as client:
-            return await set_right(client, watch)
+            return await reconciler.look(client)
     except (WfexecError, httpx.HTTPError) as error:
         if may_fail:
             raise
-        watch.forget()
+        reconciler.forget()
         note(f"tried again soon: {error}")
         return [], []

@@ -38,7 +38,7 @@ class Lending:
         workflow: The workflow's name.
         keys: The key of its journal and blobs.
         home: Prefect's home, where traces of commands are left, and files of runs.
-        owner: The run whose files its steps use, when it is another.
+        owner: The run whose files and lock its steps use, when it is another.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Lending:
             api_url=str(client.api_url).rstrip("/"),
             ui_url=page_of(client, flow_run.id),
         )
-        self.lock = RunLock(engine, client, self.journal, self.run, keys, home)
+        self.lock = RunLock(engine, client, self.journal, self.run, keys, home, owner)
         self.supervisor = Supervisor()
         traces = home / "wfexec" / "runs" / str(flow_run.id)
         self.commands = Commands(self.supervisor, traces, lambda: self.masker.secrets)

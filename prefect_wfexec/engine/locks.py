@@ -43,16 +43,25 @@ class RunLock:
         run: The run.
         keys: The key of the journals.
         home: Prefect's home, where engines of this machine leave traces of their commands.
+        owner: The run that this one cleans up after, if it is a cleanup: it may hold the lock for both.
     """
 
     def __init__(
-        self, engine: str, client: "PrefectClient", journal: Journal, run: RunInfo, keys: Keys, home: Path
+        self,
+        engine: str,
+        client: "PrefectClient",
+        journal: Journal,
+        run: RunInfo,
+        keys: Keys,
+        home: Path,
+        owner: UUID | None = None,
     ) -> None:
         self._engine = engine
         self._client = client
         self._journal = journal
         self._run = run
         self._keys = keys
+        self._owner = str(owner) if owner is not None else ""
         self._judge = Judge(client, keys, home)
         self._judge_at = 0.0
         self._lock: LockJournal | None = None
@@ -141,14 +150,16 @@ class RunLock:
 
     async def _asked(self, lock: LockJournal, on_conflict: OnConflict) -> bool:
         """Whether the run has the lock; if not, it has its place in the queue, where it may wait."""
-        await lock.append(lambda state: self._ask(state, may_wait=on_conflict != "cancel_new"))
+        if not lock.state.is_held_by(self._owner):
+            await lock.append(lambda state: self._ask(state, may_wait=on_conflict != "cancel_new"))
         return await self._has(lock)
 
     async def _has(self, lock: LockJournal) -> bool:
-        """Whether the run has the lock; if so, its journal says it."""
-        if lock.state.holder is None or not lock.state.is_held_by(self._run.id):
+        """Whether the run, or the one that it cleans up after, has the lock; if so, its journal says it."""
+        holder = lock.state.holder
+        if holder is None or holder.ticket.run not in {self._run.id, self._owner}:
             return False
-        self._had, self._is_decided = lock.state.holder, True
+        self._had, self._is_decided = holder, True
         await self._note(Kind.LOCK_ACQUIRED, {"number": self._had.number})
         return True
 

@@ -56,6 +56,7 @@ def inherited(engine: str, state: ExecutionState, parent: ExecutionState) -> lis
         "engine": engine,
         "environment": dict(found.environment),
         "is_protected": found.is_protected,
+        "lock": found.lock,
         "policies": {name: dict(one) for name, one in found.policies.items()},
         "targets": {name: one.as_json() for name, one in found.targets.items()},
     }

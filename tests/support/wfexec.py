@@ -110,10 +110,10 @@ class Going:
         try:
             code = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
-            self.stop()
+            self._stop_telling()
+            self._join_readers()
             raise AssertionError(f"the command did not end:\n{self._text()}") from None
-        for reader in self._readers:
-            reader.join(DEADLINE_SECONDS)
+        self._join_readers()
         return Result(code, self.out, self.err, time.monotonic() - self._started)
 
     def stop(self) -> None:
@@ -121,6 +121,17 @@ class Going:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+    def _stop_telling(self) -> None:
+        """End it; it says on standard error what each of its threads is at."""
+        self.signal(signal.SIGABRT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(10)
+        self.stop()
+
+    def _join_readers(self) -> None:
+        for reader in self._readers:
+            reader.join(DEADLINE_SECONDS)
 
 
 class Wfexec:
@@ -172,7 +183,7 @@ class Wfexec:
             process = subprocess.Popen(
                 [*HEEDING, *COMMAND, *map(str, arguments)],
                 cwd=self.folder,
-                env=self.environment,
+                env={**self.environment, "PYTHONFAULTHANDLER": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=target,
                 stderr=subprocess.PIPE,

@@ -1,7 +1,7 @@
 """Setting right what no process does: dead engines, cancels and cleanups nobody carries out, gates, locks."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -17,12 +17,15 @@ from prefect_wfexec.errors import EngineError, one_line
 from prefect_wfexec.journal.facts import Actor, Fact, Kind, utc_now
 from prefect_wfexec.journal.journal import Journal
 from prefect_wfexec.operations.cancel import carry_out, dispatch
+from prefect_wfexec.operations.connection import connected
 from prefect_wfexec.operations.locks import release_orphaned_locks
+from prefect_wfexec.operations.reconcile.jobs import Act, Jobs
 from prefect_wfexec.operations.reconcile.reports import remove_old_reports
 from prefect_wfexec.operations.reconcile.waiting import due
 from prefect_wfexec.operations.reconcile.workspaces import tidy_workspaces
 from prefect_wfexec.operations.schedules import sync_all_schedules
 from prefect_wfexec.status import RunStatus
+from prefect_wfexec.views.find import read_journal
 from prefect_wfexec.views.live import PassedOver, live_journal, unsettled_runs
 from prefect_wfexec.views.load import pinned_workflow
 
@@ -39,28 +42,42 @@ STARTING = timedelta(minutes=5)
 """How long a worker is given to begin a process."""
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """One thing that was done for a run."""
+class Reconciler:
+    """Looks at every run, as often as it is asked to.
 
-    run: str
-    act: str
-    reason: str
-
-    def as_json(self) -> dict[str, Any]:
-        return {"run": self.run, "act": self.act, "reason": self.reason}
-
-
-async def reconcile(client: "PrefectClient", watch: Watch) -> tuple[list[Act], list[PassedOver]]:
-    """Set every run right that nobody else does, once.
-
-    Args:
-        client: A Prefect client that stays open.
-        watch: What is known of engines from earlier looks.
-
-    Returns:
-        What was done, and the runs of which nobody here can know whether something is to be done.
+    What it does itself in place of a dead process may wait for a lock or for a decision. That goes on in the
+    background between the looks, with a client of its own, and holds up no other run.
     """
+
+    def __init__(self) -> None:
+        self._watch = Watch()
+        self._jobs = Jobs()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether another look is needed: something goes on still, or was not watched for long enough to tell."""
+        return self._watch.is_waiting or self._jobs.are_going
+
+    def forget(self) -> None:
+        """The API could not be asked: what was not seen since says nothing."""
+        self._watch.forget()
+
+    async def wait(self, seconds: float) -> None:
+        """Until something that went on has ended, or for this long."""
+        await self._jobs.wait(seconds)
+
+    async def look(self, client: "PrefectClient") -> tuple[list[Act], list[PassedOver]]:
+        """Set every run right that nobody else does.
+
+        Returns:
+            What was done, and the runs of which nobody here can know whether something is to be done.
+        """
+        acts, passed_over = await _look(client, self._watch, self._jobs)
+        ended, failed = self._jobs.ended()
+        return acts + ended, passed_over + failed
+
+
+async def _look(client: "PrefectClient", watch: Watch, jobs: Jobs) -> tuple[list[Act], list[PassedOver]]:
     from prefect.settings import get_current_settings
 
     watch.look_again()
@@ -79,12 +96,14 @@ async def reconcile(client: "PrefectClient", watch: Watch) -> tuple[list[Act], l
         for run in await tidy_workspaces(client, get_current_settings().home, utc_now())
     ]
     for flow_run in await unsettled_runs(client):
+        if jobs.has(flow_run.id):
+            continue
         journal = await live_journal(client, flow_run)
         if isinstance(journal, PassedOver):
             passed_over.append(journal)
             continue
         try:
-            act = await _Run(client, flow_run, journal, watch).set_right()
+            act = await _Run(client, flow_run, journal, watch, jobs).set_right()
         except EngineError as error:
             passed_over.append(PassedOver(flow_run.name, one_line(error)))
             continue
@@ -100,6 +119,7 @@ class _Run:
     flow_run: "FlowRun"
     journal: Journal
     watch: Watch
+    jobs: Jobs
 
     async def set_right(self) -> Act | None:
         """Do the one thing that is to be done first, if anything is."""
@@ -113,7 +133,7 @@ class _Run:
             if await is_cancelled_in_prefect(self.client, self.flow_run.id) and state.cancel is None:
                 await self._ask_to_stop()
             if self.journal.state.cancel is not None:
-                return await self._done("stopped", "nobody carried out its cancel", self._carry_out)
+                return await self._at_length("stopped", "nobody carried out its cancel", _Run._carry_out)
         if is_gone:
             return await self._take_up()
         reason = due(state, utc_now())
@@ -179,7 +199,8 @@ class _Run:
             return await self._look_at_unbegun(cleanup)
         if not await self._is_cleaning_lost(cleanup):
             return None
-        return await self._done("cleaned up", f"nobody went on with {cleanup.name}", lambda: self._clean_here(cleanup))
+        reason = f"nobody went on with {cleanup.name}"
+        return await self._at_length("cleaned up", reason, lambda run: run._clean_here(cleanup))
 
     async def _look_at_ended(self, cleanup: "FlowRun") -> Act | None:
         """A cleanup that Prefect has as ended: its journal says whether it is, or whether its process was killed."""
@@ -195,8 +216,10 @@ class _Run:
         if cleanup.run_count >= MOST_BEGINNINGS:
             words = f"its cleanup {cleanup.name} has lost its process {cleanup.run_count} times"
             raise EngineError(words, hint=f"find out why, then `wfexec retry {cleanup.name}`")
-        begin = self._clean_here if cleanup.deployment_id is None else self._begin
-        return await self._done("cleaned up", f"the process of {cleanup.name} is gone", lambda: begin(cleanup))
+        reason = f"the process of {cleanup.name} is gone"
+        if cleanup.deployment_id is not None:
+            return await self._done("cleaned up", reason, lambda: self._begin(cleanup))
+        return await self._at_length("cleaned up", reason, lambda run: run._clean_here(cleanup))
 
     async def _look_at_unbegun(self, cleanup: "FlowRun") -> Act | None:
         assert cleanup.state is not None, "it was looked at"
@@ -232,6 +255,20 @@ class _Run:
             return False
         await execute_alone(self.client, cleanup, workflow, keys, Session())
         return True
+
+    async def _at_length(self, act: str, reason: str, do: Callable[["_Run"], Awaitable[bool]]) -> Act | None:
+        """Do it in the background, unless a worker does: it may take long. It is told of once it has ended."""
+        if self.flow_run.deployment_id is not None:
+            return await self._done(act, reason, lambda: do(self))
+
+        async def job() -> Act | None:
+            async with connected() as client:
+                journal = await read_journal(client, self.flow_run)
+                run = replace(self, client=client, journal=journal)
+                return await run._done(act, reason, lambda: do(run))
+
+        self.jobs.start(self.flow_run.id, self.flow_run.name, job())
+        return None
 
     async def _done(self, act: str, reason: str, do: Callable[[], Awaitable[bool]]) -> Act | None:
         """Do it, and put on record that it was done."""
