@@ -77,12 +77,28 @@ def _looking(commands: "argparse._SubParsersAction[Parser]") -> None:
     history.add_argument("--until", metavar="DATE")
     history.add_argument("--search", metavar="TEXT")
     history.add_argument("--limit", type=_count, default=50, metavar="N")
+    history.add_argument("--offset", type=_amount, default=0, metavar="N", help="leave out the first so many")
+    history.add_argument("--sort", metavar="S", help="newest (default), oldest, started or name")
+    history.add_argument("--csv", action="store_true", help="print the rows as CSV")
     _json(history)
+    analytics = commands.add_parser("analytics", help="count runs by status for each of the last days or months")
+    period = analytics.add_mutually_exclusive_group()
+    period.add_argument("--days", type=_count, metavar="N", help="the last N days, today among them (default: 30)")
+    period.add_argument("--months", type=_count, metavar="N", help="the last N months")
+    analytics.add_argument("--workflow", metavar="W")
+    analytics.add_argument(
+        "--timezone", default="UTC", metavar="Z", help="whose days, e.g. Europe/Berlin (default: UTC)"
+    )
+    analytics.add_argument("--plot", metavar="FILE", help="draw them into this file, as SVG")
+    _json(analytics)
     logs = _run_command(commands, "logs", "print a run's log")
     logs.add_argument("--step", metavar="S")
     logs.add_argument("--phase", metavar="P", help="only the steps of this phase of a pipeline, e.g. build")
     logs.add_argument("--stream", choices=["all", "output", "errors"], default="all")
     logs.add_argument("--search", metavar="TEXT")
+    logs.add_argument(
+        "--context", type=_amount, default=0, metavar="N", help="with --search, so many lines around each that is found"
+    )
     logs.add_argument("--follow", action="store_true", help="until the run ends")
     logs.add_argument("--download", metavar="FILE", help="write the log into a file")
     _run_command(commands, "outputs", "print a run's outputs")
@@ -164,6 +180,12 @@ def _json(command: argparse.ArgumentParser) -> None:
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is no number of 1 or more")
+    return int(text)
+
+
+def _amount(text: str) -> int:
+    if not text.isdecimal() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of 0 or more")
     return int(text)
 
 

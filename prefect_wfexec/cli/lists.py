@@ -1,4 +1,4 @@
-"""`history`, `approvals`, `locks` and `audit`."""
+"""`approvals`, `locks` and `audit`."""
 
 import argparse
 from collections.abc import Sequence
@@ -8,56 +8,14 @@ from typing import Any
 from prefect_wfexec.cli.output import DONE, FAILED, note, say, say_json
 from prefect_wfexec.cli.signatures import UNCHECKED
 from prefect_wfexec.engine.context import local_user
-from prefect_wfexec.engine.progress import duration_text
 from prefect_wfexec.errors import UsageError
-from prefect_wfexec.journal.facts import utc_now
 from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.operations.locks import release_lock
 from prefect_wfexec.views.approvals import load_approvals
 from prefect_wfexec.views.audit import audit as audit_view
 from prefect_wfexec.views.audit import read_unchecked
 from prefect_wfexec.views.find import find_run
-from prefect_wfexec.views.history import HistoryFilter, load_history
 from prefect_wfexec.views.locks import load_locks
-
-
-async def history(arguments: argparse.Namespace) -> int:
-    """List runs."""
-    wanted = HistoryFilter.read(
-        utc_now(),
-        status=arguments.status,
-        triggered_by=arguments.triggered_by,
-        workflow=arguments.workflow,
-        user=arguments.user,
-        since=arguments.since,
-        until=arguments.until,
-        search=arguments.search,
-        limit=arguments.limit,
-    )
-    async with reachable():
-        async with connected() as client:
-            rows = await load_history(client, wanted)
-    if arguments.json:
-        say_json(rows)
-        return DONE
-    titles = ("Run ID", "Workflow", "Status", "Triggered By", "User", "Started", "Duration", "Report")
-    table(
-        titles,
-        [
-            (
-                row["name"],
-                row["workflow"],
-                row["status"],
-                row["triggered_by"],
-                row["user"] or "-",
-                moment(row["started"] or row["triggered_at"]),
-                duration_text(row["duration_seconds"]) or "-",
-                row["reports"] or "-",
-            )
-            for row in rows
-        ],
-    )
-    return DONE
 
 
 async def approvals(arguments: argparse.Namespace) -> int:

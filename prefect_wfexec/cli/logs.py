@@ -15,6 +15,7 @@ from prefect_wfexec.errors import UsageError
 from prefect_wfexec.operations.connection import connected, reachable
 from prefect_wfexec.views.find import caught_up, find_run, read_journal
 from prefect_wfexec.views.load import load_execution
+from prefect_wfexec.views.log_search import LogSearch
 from prefect_wfexec.views.logs import Line, LineText, LogReader, require_phase, require_step
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ async def logs(arguments: argparse.Namespace) -> int:
 async def _download(client: "PrefectClient", arguments: argparse.Namespace) -> None:
     with _opened(Path(arguments.download)) as file:
         lines = Lines(file, only_step=arguments.step)
-        count = await _read(client, arguments, lines.take, lines.begin)
+        count = await _read(client, arguments, lines.take, lines.begin, lines.gap)
     note(f"{count} lines written to {arguments.download}")
 
 
@@ -53,7 +54,7 @@ async def _print(client: "PrefectClient", arguments: argparse.Namespace) -> None
         await _read(client, arguments, lambda line: say_json_line(line.as_json()))
         return
     lines = Lines(sys.stdout, only_step=arguments.step, is_live=arguments.follow)
-    await _read(client, arguments, lines.take, lines.begin)
+    await _read(client, arguments, lines.take, lines.begin, lines.gap)
 
 
 async def _read(
@@ -61,11 +62,21 @@ async def _read(
     arguments: argparse.Namespace,
     take: Callable[[Line], object],
     begin: Callable[[Workflow], object] = lambda _workflow: None,
+    gap: Callable[[], object] = lambda: None,
 ) -> int:
-    """Read what is wanted of a run's log; how many lines that were. `begin` is told whose lines they are."""
+    """Read what is wanted of a run's log; how many lines that were.
+
+    Args:
+        client: A client that stays open.
+        arguments: What is wanted.
+        take: Given each line.
+        begin: Told whose lines they are.
+        gap: Told where lines were left out between those around two that were found.
+    """
     flow_run = await find_run(client, arguments.run)
     journal = await read_journal(client, flow_run)
     reader = LogReader.of(client, journal)
+    search = LogSearch(arguments.stream, arguments.search, arguments.context)
     count, is_noted = 0, False
     while True:
         is_noted = is_noted or note_if_unchecked(journal)
@@ -75,9 +86,12 @@ async def _read(
             require_phase(execution.workflow, arguments.phase)
             begin(execution.workflow)
             async for line in reader.new_lines(execution.workflow, journal.state, arguments.step, arguments.phase):
-                if line.is_wanted(arguments.stream, arguments.search):
-                    take(line)
-                    count += not line.continued
+                wanted = search.take(line)
+                if wanted and search.has_gap and search.context:
+                    gap()
+                for found in wanted:
+                    take(found)
+                    count += not found.continued
         if not arguments.follow or execution.status.is_final or execution.lost:
             return count
         await asyncio.sleep(FOLLOW_SECONDS)
@@ -101,6 +115,10 @@ class Lines:
     def begin(self, workflow: Workflow) -> None:
         """Lines of this workflow come now."""
         self._phases = {step.id: step.phase for step in workflow.steps if step.phase} if self._has_names else {}
+
+    def gap(self) -> None:
+        """Lines were left out here."""
+        self._file.write("--\n")
 
     def take(self, line: Line) -> None:
         """Write a line, or a piece of one."""

@@ -33,13 +33,21 @@ class StepSpec:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The step types a definition is checked against."""
+    """The step types a definition is checked against.
+
+    Attributes:
+        specs: The step types, by name.
+        shell: The one that `run:` alone means; None where there is none.
+    """
 
     specs: Mapping[str, StepSpec]
+    shell: str | None = None
 
     @classmethod
     def of(cls, specs: Iterable[StepSpec]) -> "Catalog":
-        return cls({spec.name: spec for spec in specs})
+        """A catalog of these; the first that takes `run:` is what `run:` alone means."""
+        found = {spec.name: spec for spec in specs}
+        return cls(found, next((spec.name for spec in found.values() if spec.accepts_run), None))
 
     def find(self, name: str) -> StepSpec | None:
         return self.specs.get(name)

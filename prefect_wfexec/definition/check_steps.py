@@ -167,12 +167,11 @@ def _folded(name: str) -> str:
 
 
 def _find_type(draft: Draft, step: StepDraft) -> None:
-    shells = [name for name, spec in draft.catalog.specs.items() if spec.accepts_run]
     if "uses" not in step.keys:
         if "uses" in step.data:
             return
-        if "run" in step.data and shells:
-            step.uses = shells[0]
+        if "run" in step.data and draft.catalog.shell is not None:
+            step.uses = draft.catalog.shell
         else:
             hint = "add 'uses:' with a step type, or 'run:' with a shell script"
             draft.report.error_at_key("missing-key", f"{step.label} has no 'uses'", step.path, hint)

@@ -26,6 +26,7 @@ from prefect_wfexec.engine.closing import cleanup_page, closing_fact, outputs_pa
 from prefect_wfexec.engine.context import RunContext
 from prefect_wfexec.engine.decide import whole_steps
 from prefect_wfexec.engine.flow_run import (
+    APPROVAL_LABEL,
     DURATION_LABEL,
     REPORTS_LABEL,
     REPORTS_TAG,
@@ -385,7 +386,9 @@ class Engine:
         self._tell(facts)
         reports = reports_of(self._journal.state)
         seconds = round(self._journal.state.active_seconds(utc_now()), 3)
-        labels = {DURATION_LABEL: seconds, REPORTS_LABEL: len(reports)}
+        labels: dict[str, JSON] = {DURATION_LABEL: seconds, REPORTS_LABEL: len(reports)}
+        if self._journal.state.gates:
+            labels[APPROVAL_LABEL] = round(gates.waited_seconds(self._journal.state, utc_now()), 3)
         self._painter.job(lambda: self._picture.label(labels))
         if reports:
             self._painter.job(lambda: self._picture.mark(REPORTS_TAG))

@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 TAG = "wfexec"
 DURATION_LABEL = "wfexec.duration_seconds"
 REPORTS_LABEL = "wfexec.reports"
+TRIGGER_LABEL = "wfexec.trigger"
+APPROVAL_LABEL = "wfexec.approval_seconds"
+"""How long the run's gates have waited for people, all together."""
 REPORTS_TAG = "wfexec-reports"
 """What a run is marked with that has ended and left reports, until they are removed."""
 CLEANUP_TAG = "wfexec-cleanup"
@@ -55,7 +58,7 @@ def tags_for(triggered_by: str, user: str | None) -> set[str]:
 
 def labels_for(triggered_by: str, trigger: Mapping[str, Any]) -> dict[str, str]:
     """What a row of the history shows beyond the tags, from the moment a run exists."""
-    return {"wfexec.triggered_by": triggered_by, "wfexec.trigger": str(trigger.get("text", ""))}
+    return {"wfexec.triggered_by": triggered_by, TRIGGER_LABEL: str(trigger.get("text", ""))}
 
 
 class FlowRunPicture:

@@ -1,4 +1,7 @@
-"""How runs ended over time: counts by status for each day or month, and how long they took. No journal is read."""
+"""How runs ended over time: counts by status for each day or month, and how long they and their approvals took.
+
+No journal is read.
+"""
 
 import math
 from bisect import bisect_right
@@ -7,17 +10,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, Literal
+from zoneinfo import ZoneInfo
 
+from prefect_wfexec.errors import UsageError
 from prefect_wfexec.status import RunStatus
 from prefect_wfexec.views.execution import iso
-from prefect_wfexec.views.history import HistoryFilter, load_history
+from prefect_wfexec.views.history import all_rows
+from prefect_wfexec.views.history_filter import HistoryFilter
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
 MOST_DAYS = 366
 MOST_MONTHS = 60
-_ALL = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,18 @@ class Period:
         return self.starts[-1]
 
 
+def zone_named(name: str) -> ZoneInfo:
+    """A time zone, e.g. Europe/Berlin.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise UsageError(f"there is no time zone '{name}'", hint="write it like Europe/Berlin") from None
+
+
 def days_until(now: datetime, days: int, zone: tzinfo) -> Period:
     """The last so many days, today among them; days are those of a time zone, and may have 23 or 25 hours."""
     today = now.astimezone(zone).date()
@@ -61,12 +78,13 @@ def analyse(rows: Iterable[Mapping[str, Any]], period: Period) -> dict[str, Any]
     """Rows of the history, counted.
 
     Args:
-        rows: As `load_history` gives them; what was not triggered within the period is left out.
+        rows: Of the history; what was not triggered within the period is left out.
         period: What is looked at.
     """
     moments = [start.astimezone(UTC) for start in period.starts]
     counts: list[Counter[str]] = [Counter() for _ in moments[1:]]
     durations: list[float] = []
+    waits: list[float] = []
     for row in rows:
         place = _place(moments, datetime.fromisoformat(row["triggered_at"]))
         if place is None:
@@ -74,6 +92,8 @@ def analyse(rows: Iterable[Mapping[str, Any]], period: Period) -> dict[str, Any]
         counts[place][row["status"]] += 1
         if RunStatus(row["status"]).is_final and row["duration_seconds"] is not None:
             durations.append(row["duration_seconds"])
+        if row["approval_seconds"] is not None:
+            waits.append(row["approval_seconds"])
     totals = sum(counts, Counter())
     return {
         "from": iso(moments[0]),
@@ -86,6 +106,7 @@ def analyse(rows: Iterable[Mapping[str, Any]], period: Period) -> dict[str, Any]
         "totals": _ordered(totals),
         "total": totals.total(),
         "duration_seconds": {"p50": percentile(durations, 0.5), "p95": percentile(durations, 0.95)},
+        "approval_seconds": {"p50": percentile(waits, 0.5), "p95": percentile(waits, 0.95)},
         "success_rate": _success_rate(totals),
     }
 
@@ -93,8 +114,8 @@ def analyse(rows: Iterable[Mapping[str, Any]], period: Period) -> dict[str, Any]
 async def load_analytics(client: "PrefectClient", period: Period, workflow: str | None = None) -> dict[str, Any]:
     """The runs that were triggered within a period, counted."""
     end = period.end - timedelta(microseconds=1)
-    wanted = HistoryFilter(workflow=workflow, since=period.begin, until=end, limit=_ALL)
-    return analyse(await load_history(client, wanted), period)
+    wanted = HistoryFilter(workflow=workflow, since=period.begin, until=end)
+    return analyse([row async for row in all_rows(client, wanted)], period)
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:

@@ -1,214 +1,273 @@
-"""Past and present runs, as a list: from Prefect's own columns, tags and labels; no journal is read."""
+"""Past and present runs, as a list: from Prefect's own columns, tags and labels; no journal is read.
 
-import re
-from collections.abc import Iterable
+Which flows are workflows is asked first. Then Prefect narrows, sorts and counts. Two kinds of runs can't be told apart
+by a filter of Prefect's: cleanups, which are left out of what it answers, and those that a schedule or a person in its
+UI has started, which it knows by who created them.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
-from prefect_wfexec.engine.flow_run import REPORTS_LABEL, TAG
-from prefect_wfexec.errors import UsageError
-from prefect_wfexec.status import RunStatus, TriggerKind, run_status_named, state_names_of
+from prefect_wfexec.engine.flow_run import (
+    APPROVAL_LABEL,
+    CLEANUP_TAG,
+    DURATION_LABEL,
+    REPORTS_LABEL,
+    TAG,
+    TRIGGER_LABEL,
+)
+from prefect_wfexec.status import TriggerKind, run_status_of_state, state_names_of
 from prefect_wfexec.views.deployments import workflow_deployments
 from prefect_wfexec.views.execution import iso, rounded
-from prefect_wfexec.views.load import header_of
+from prefect_wfexec.views.history_filter import HistoryFilter, Sort
+from prefect_wfexec.views.load import tagged, triggered_by_of
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
-    from prefect.client.schemas.objects import FlowRun
 
+JSON = Any
 PAGE = 200
 SOON = timedelta(minutes=1)
 """A run that is due by then is in the list: clocks differ."""
+FLOWS_SECONDS = 5.0
+"""So long what is known of flows holds."""
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
-_SPAN = re.compile(r"(\d+)([hdwm])")
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1), "m": timedelta(minutes=1)}
+_SORTS: dict[Sort, str] = {
+    "newest": "EXPECTED_START_TIME_DESC",
+    "oldest": "EXPECTED_START_TIME_ASC",
+    "started": "START_TIME_DESC",
+    "name": "NAME_ASC",
+}
+_UNTAGGED = (TriggerKind.MANUAL, TriggerKind.SCHEDULE)
+"""What starts runs that may have no tag of ours, because no engine has seen them yet."""
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryFilter:
-    """What the list is narrowed to; None leaves a column alone."""
+class History:
+    """A page of the list.
 
-    status: RunStatus | None = None
-    triggered_by: TriggerKind | None = None
-    workflow: str | None = None
-    user: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    search: str | None = None
-    limit: int = 50
-    offset: int = 0
+    Attributes:
+        rows: As `wfexec history --json` prints them.
+        has_more: Whether others follow.
+        total: How many there are on all pages; None when only reading them all would tell.
+    """
 
-    @classmethod
-    def read(
-        cls,
-        now: datetime,
-        *,
-        status: str | None = None,
-        triggered_by: str | None = None,
-        workflow: str | None = None,
-        user: str | None = None,
-        since: str | None = None,
-        until: str | None = None,
-        search: str | None = None,
-        limit: int = 50,
-        offset: int = 0,
-    ) -> "HistoryFilter":
-        """What a person wrote; empty texts leave a column alone.
-
-        Raises:
-            UsageError: a word is none of its column.
-        """
-        return cls(
-            status=parse_status(status) if status else None,
-            triggered_by=parse_trigger(triggered_by) if triggered_by else None,
-            workflow=workflow or None,
-            user=user or None,
-            since=parse_moment(since, now) if since else None,
-            until=parse_moment(until, now, is_end=True) if until else None,
-            search=search or None,
-            limit=limit,
-            offset=offset,
-        )
+    rows: list[dict[str, Any]]
+    has_more: bool
+    total: int | None
 
 
-async def load_history(client: "PrefectClient", wanted: HistoryFilter) -> list[dict[str, Any]]:
-    """The rows, newest first: `limit` of them, after as many as `offset` says."""
-    known = [deployment.id for deployment in await workflow_deployments(client)]
-    rows: list[dict[str, Any]] = []
-    offset = 0
-    while len(rows) < wanted.offset + wanted.limit:
-        runs = await _page(client, wanted, known, offset)
-        names = await _flow_names(client, {run.flow_id for run in runs})
-        found = (_row(run, names) for run in runs)
-        rows += [row for row in found if row is not None and _matches(row, wanted)]
-        offset += PAGE
-        if len(runs) < PAGE:
-            break
-    return rows[wanted.offset : wanted.offset + wanted.limit]
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """The flows that are workflows: names by id, and the deployments whose runs are theirs without any tag."""
+
+    names: Mapping[str, str]
+    deployments: frozenset[str]
 
 
-def parse_moment(text: str, now: datetime, *, is_end: bool = False) -> datetime:
-    """A moment: `24h`, `7d`, `30d` ago, or an ISO 8601 date or time; without a zone it is UTC.
+async def load_history(client: "PrefectClient", wanted: HistoryFilter, *, counts: bool = True) -> History:
+    """A page of the list.
 
     Args:
-        text: What was written.
-        now: The time.
-        is_end: Whether a date alone stands for its end rather than its beginning.
-
-    Raises:
-        UsageError: it is neither.
+        client: A client that stays open.
+        wanted: Which rows, and how many.
+        counts: Whether the total is of use.
     """
-    try:
-        span = _SPAN.fullmatch(text.strip())
-        if span:
-            return now - int(span[1]) * _UNITS[span[2]]
-        moment = datetime.fromisoformat(text.strip())
-        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-        is_day = len(text.strip()) <= len("2030-01-31")
-        return moment + timedelta(days=1, microseconds=-1) if is_day and is_end else moment
-    except (ValueError, OverflowError):
-        raise UsageError(f"'{text}' is no date", hint="write 24h, 7d, 30d or a date such as 2030-01-31") from None
+    query = _Query(client, wanted, await workflow_flows(client))
+    if not query.flows.names:
+        return History([], has_more=False, total=0)
+    if _is_looked_through(wanted):
+        return await _looked_through(query, wanted)
+    total, cleanups = None, await query.count(CLEANUP_TAG)
+    if counts:
+        total = await query.count() - cleanups
+    offset = await query.offset_of(wanted.offset) if cleanups else wanted.offset
+    rows: list[dict[str, Any]] = []
+    async for row in query.rows(offset, min(PAGE, wanted.limit + 1)):
+        if len(rows) == wanted.limit:
+            return History(rows, has_more=True, total=total)
+        rows.append(row)
+    return History(rows, has_more=False, total=total)
 
 
-def parse_status(text: str) -> RunStatus | None:
-    """A status by any of its words; None for `All`.
+async def all_rows(client: "PrefectClient", wanted: HistoryFilter) -> AsyncIterator[dict[str, Any]]:
+    """Every row, whatever the filter's limit and offset say."""
+    query = _Query(client, wanted, await workflow_flows(client))
+    async for row in query.rows(0, PAGE):
+        if _matches(row, wanted):
+            yield row
 
-    Raises:
-        UsageError: there is no such status.
-    """
-    if text.strip().lower() == "all":
+
+async def _looked_through(query: "_Query", wanted: HistoryFilter) -> History:
+    """A page of what Prefect can't find by itself: rows are read until it is full."""
+    rows: list[dict[str, Any]] = []
+    end = wanted.offset + wanted.limit
+    async for row in query.rows(0, PAGE):
+        if not _matches(row, wanted):
+            continue
+        if len(rows) == end:
+            return History(rows[wanted.offset :], has_more=True, total=None)
+        rows.append(row)
+    return History(rows[wanted.offset :], has_more=False, total=len(rows))
+
+
+def _is_looked_through(wanted: HistoryFilter) -> bool:
+    return wanted.triggered_by in _UNTAGGED or bool(wanted.search)
+
+
+class _Query:
+    """Prefect asked for the runs that a filter wants."""
+
+    def __init__(self, client: "PrefectClient", wanted: HistoryFilter, flows: Flows) -> None:
+        self._client = client
+        self._wanted = wanted
+        self.flows = flows
+
+    async def rows(self, offset: int, page: int) -> AsyncIterator[dict[str, Any]]:
+        """The rows from there on, cleanups left out."""
+        if not self.flows.names:
+            return
+        while True:
+            runs = await self._runs(offset, page)
+            for run in runs:
+                row = row_of(run, self.flows)
+                if row is not None:
+                    yield row
+            offset += page
+            if len(runs) < page:
+                return
+
+    async def count(self, *tags: str) -> int:
+        """How many runs Prefect finds; with tags, only those that have them too."""
+        answer = await self._client._client.post("/flow_runs/count", json=self._body(*tags))
+        answer.raise_for_status()
+        return int(answer.json())
+
+    async def offset_of(self, shown: int) -> int:
+        """Where the row of that number is for Prefect, which counts the cleanups before it."""
+        if shown == 0:
+            return 0
+        offset = shown
+        for _ in range(20):
+            before = await self._runs(offset - 1, 1)
+            if not before:
+                return offset
+            cleanups = await self.count_until(before[0])
+            if shown + cleanups <= offset:
+                return offset
+            offset = shown + cleanups
+        return offset
+
+    async def count_until(self, run: Mapping[str, JSON]) -> int:
+        """How many cleanups come before a run in this order, or are it."""
+        key, side = {
+            "newest": ("expected_start_time", "after_"),
+            "oldest": ("expected_start_time", "before_"),
+            "started": ("start_time", "after_"),
+        }.get(self._wanted.sort, ("", ""))
+        if not key or not run[key]:
+            return await self.count(CLEANUP_TAG)
+        body = self._body(CLEANUP_TAG)
+        body["flow_runs"][key] = {**body["flow_runs"].get(key, {}), side: run[key]}
+        answer = await self._client._client.post("/flow_runs/count", json=body)
+        answer.raise_for_status()
+        return int(answer.json())
+
+    async def _runs(self, offset: int, limit: int) -> list[dict[str, JSON]]:
+        body = {**self._body(), "sort": _SORTS[self._wanted.sort], "offset": offset, "limit": limit}
+        answer = await self._client._client.post("/flow_runs/filter", json=body)
+        answer.raise_for_status()
+        return list(answer.json())
+
+    def _body(self, *tags: str) -> dict[str, JSON]:
+        wanted = self._wanted
+        # Prefect makes the runs of a schedule long before they are due.
+        latest = min(wanted.until or _END_OF_TIME, datetime.now(UTC) + SOON)
+        due = {"before_": latest.isoformat()} | ({"after_": wanted.since.isoformat()} if wanted.since else {})
+        runs: dict[str, JSON] = {"expected_start_time": due}
+        if wanted.status is not None:
+            runs["state"] = {"name": {"any_": sorted(state_names_of(wanted.status))}}
+        if wanted.user is not None:
+            tags = (*tags, f"user:{wanted.user}")
+        if wanted.triggered_by is not None and wanted.triggered_by not in _UNTAGGED:
+            tags = (*tags, f"trigger:{wanted.triggered_by.value.lower()}")
+        if tags:
+            runs["tags"] = {"all_": list(tags)}
+        return {"flow_runs": runs, "flows": {"id": {"any_": self._flow_ids()}}}
+
+    def _flow_ids(self) -> list[str]:
+        name = self._wanted.workflow
+        return [flow for flow, its_name in self.flows.names.items() if name in {None, its_name}]
+
+
+_known_flows: dict[str, tuple[float, Flows]] = {}
+
+
+async def workflow_flows(client: "PrefectClient") -> Flows:
+    """The flows that are workflows: those that are deployed, and those that have run; known for some seconds."""
+    url, now = str(client.api_url), time.monotonic()
+    known = _known_flows.get(url)
+    if known is not None and now - known[0] < FLOWS_SECONDS:
+        return known[1]
+    deployments, ran = await asyncio.gather(workflow_deployments(client), _flows(client, {"tags": {"all_": [TAG]}}))
+    missing = sorted({str(one.flow_id) for one in deployments} - ran.keys())
+    for start in range(0, len(missing), PAGE):
+        ran |= await _flows(client, None, missing[start : start + PAGE])
+    found = Flows(ran, frozenset(str(one.id) for one in deployments))
+    _known_flows[url] = (now, found)
+    return found
+
+
+async def _flows(client: "PrefectClient", runs: JSON, ids: list[str] | None = None) -> dict[str, str]:
+    found: dict[str, str] = {}
+    body: dict[str, JSON] = {"limit": PAGE} | ({"flow_runs": runs} if runs else {})
+    body |= {"flows": {"id": {"any_": ids}}} if ids else {}
+    offset = 0
+    while True:
+        answer = await client._client.post("/flows/filter", json={**body, "offset": offset})
+        answer.raise_for_status()
+        page = answer.json()
+        found |= {str(flow["id"]): str(flow["name"]) for flow in page}
+        offset += PAGE
+        if len(page) < PAGE:
+            return found
+
+
+def row_of(run: Mapping[str, JSON], flows: Flows) -> dict[str, Any] | None:
+    """The row of a run as Prefect's API has it; None when it is no run of a workflow, or a cleanup."""
+    tags, labels, state = run["tags"] or [], run.get("labels") or {}, run.get("state") or {}
+    is_ours = TAG in tags or run["deployment_id"] in flows.deployments
+    if CLEANUP_TAG in tags or not is_ours:
         return None
-    status = run_status_named(text)
-    if status is None:
-        raise UsageError(f"there is no status '{text}'", hint=f"one of: {', '.join(RunStatus)}")
-    return status
-
-
-def parse_trigger(text: str) -> TriggerKind | None:
-    """A kind of trigger, case ignored; None for `All`.
-
-    Raises:
-        UsageError: there is no such kind.
-    """
-    if text.strip().lower() == "all":
-        return None
-    for kind in TriggerKind:
-        if kind.value.lower() == text.strip().lower():
-            return kind
-    raise UsageError(f"there is no trigger '{text}'", hint=f"one of: {', '.join(TriggerKind)}")
-
-
-async def _page(
-    client: "PrefectClient", wanted: HistoryFilter, deployments: Iterable[UUID], offset: int
-) -> list["FlowRun"]:
-    from prefect.client.schemas.filters import (
-        FlowFilter,
-        FlowFilterName,
-        FlowRunFilter,
-        FlowRunFilterExpectedStartTime,
-        FlowRunFilterState,
-        FlowRunFilterStateName,
-    )
-    from prefect.client.schemas.sorting import FlowRunSort
-
-    narrowed = FlowRunFilter()
-    if wanted.status is not None:
-        names = sorted(state_names_of(wanted.status))
-        narrowed.state = FlowRunFilterState(name=FlowRunFilterStateName(any_=names))
-    # Prefect makes the runs of a schedule long before they are due.
-    latest = min(wanted.until or _END_OF_TIME, datetime.now(UTC) + SOON)
-    narrowed.expected_start_time = FlowRunFilterExpectedStartTime(after_=wanted.since, before_=latest)
-    flows = FlowFilter(name=FlowFilterName(any_=[wanted.workflow])) if wanted.workflow else None
-    members = await client.read_flow_runs(
-        flow_filter=flows,
-        flow_run_filter=narrowed,
-        sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-        limit=PAGE,
-        offset=offset,
-    )
-    known = set(deployments)
-    return [run if TAG in run.tags or run.deployment_id in known else _other(run) for run in members]
-
-
-def _other(run: "FlowRun") -> "FlowRun":
-    """A run that is no workflow's, marked so that its row is left out while the page keeps its length."""
-    return run.model_copy(update={"tags": ["wfexec-other"]})
-
-
-async def _flow_names(client: "PrefectClient", ids: set[UUID]) -> dict[UUID, str]:
-    from prefect.client.schemas.filters import FlowFilter, FlowFilterId
-
-    if not ids:
-        return {}
-    flows = await client.read_flows(flow_filter=FlowFilter(id=FlowFilterId(any_=list(ids))), limit=PAGE)
-    return {flow.id: flow.name for flow in flows}
-
-
-def _row(run: "FlowRun", names: dict[UUID, str]) -> dict[str, Any] | None:
-    if "wfexec-other" in run.tags or "wfexec-cleanup" in run.tags:
-        return None
-    header = header_of(run, names.get(run.flow_id, ""))
-    labels = run.labels or {}
-    duration = labels.get("wfexec.duration_seconds")
-    if duration is None and run.start_time is not None:
-        duration = run.estimated_run_time.total_seconds()
+    duration = labels.get(DURATION_LABEL)
+    if duration is None and run["start_time"] is not None:
+        duration = run.get("estimated_run_time")
+    created_by = (run.get("created_by") or {}).get("type")
     return {
-        "id": header.id,
-        "name": header.name,
-        "workflow": header.workflow,
-        "status": header.status.value,
-        "triggered_by": header.triggered_by,
-        "user": header.user,
-        "triggered_at": iso(header.triggered_at),
-        "started": iso(header.started),
+        "id": str(run["id"]),
+        "name": run["name"],
+        "workflow": flows.names.get(str(run["flow_id"]), ""),
+        "status": run_status_of_state(str(state.get("type")), state.get("name")).value,
+        "triggered_by": triggered_by_of(tags, created_by, is_auto=bool(run.get("auto_scheduled"))),
+        "user": tagged(tags, "user:"),
+        "triggered_at": _moment(run.get("created") or run.get("expected_start_time")),
+        "started": _moment(run["start_time"]),
         "duration_seconds": rounded(float(duration)) if duration is not None else None,
         "reports": int(labels.get(REPORTS_LABEL) or 0),
+        "trigger": str(labels.get(TRIGGER_LABEL) or ""),
+        "approval_seconds": rounded(labels.get(APPROVAL_LABEL)),
     }
 
 
-def _matches(row: dict[str, Any], wanted: HistoryFilter) -> bool:
+def _moment(text: str | None) -> str | None:
+    return iso(datetime.fromisoformat(text)) if text else None
+
+
+def _matches(row: Mapping[str, Any], wanted: HistoryFilter) -> bool:
     if wanted.status is not None and row["status"] != wanted.status.value:
         return False
     if wanted.triggered_by is not None and row["triggered_by"] != wanted.triggered_by.value:
@@ -216,4 +275,4 @@ def _matches(row: dict[str, Any], wanted: HistoryFilter) -> bool:
     if wanted.user is not None and row["user"] != wanted.user:
         return False
     text = " ".join(str(value) for value in row.values() if value is not None).lower()
-    return wanted.search is None or wanted.search.lower() in text
+    return not wanted.search or wanted.search.lower() in text

@@ -1,5 +1,6 @@
 """Executions read from Prefect: the flow run, its journal and the definition it pinned."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -71,7 +72,7 @@ def header_of(flow_run: "FlowRun", workflow: str) -> RunHeader:
         workflow=workflow,
         status=status,
         triggered_by=_triggered_by(flow_run),
-        user=_tagged(flow_run, "user:"),
+        user=tagged(flow_run.tags, "user:"),
         triggered_at=flow_run.created or flow_run.expected_start_time,
         started=flow_run.start_time,
         ended=flow_run.end_time,
@@ -82,14 +83,25 @@ def header_of(flow_run: "FlowRun", workflow: str) -> RunHeader:
 
 
 def _triggered_by(flow_run: "FlowRun") -> str:
-    tagged = _tagged(flow_run, "trigger:")
+    created_by = flow_run.created_by.type if flow_run.created_by is not None else None
+    return triggered_by_of(flow_run.tags, created_by, is_auto=flow_run.auto_scheduled)
+
+
+def triggered_by_of(tags: Iterable[str], created_by: str | None, *, is_auto: bool) -> str:
+    """Who or what started a run.
+
+    Args:
+        tags: The run's tags.
+        created_by: What kind of creator Prefect names.
+        is_auto: Whether Prefect's scheduler made it.
+    """
+    said = tagged(tags, "trigger:")
     for kind in TriggerKind:
-        if tagged == kind.value.lower():
+        if said == kind.value.lower():
             return kind.value
-    created_by = flow_run.created_by
-    is_schedule = flow_run.auto_scheduled or (created_by is not None and created_by.type == "SCHEDULE")
-    return TriggerKind.SCHEDULE.value if is_schedule else TriggerKind.MANUAL.value
+    return TriggerKind.SCHEDULE.value if is_auto or created_by == "SCHEDULE" else TriggerKind.MANUAL.value
 
 
-def _tagged(flow_run: "FlowRun", prefix: str) -> str | None:
-    return next((tag.removeprefix(prefix) for tag in sorted(flow_run.tags) if tag.startswith(prefix)), None)
+def tagged(tags: Iterable[str], prefix: str) -> str | None:
+    """What follows this prefix in a tag; None when no tag has it."""
+    return next((tag.removeprefix(prefix) for tag in sorted(tags) if tag.startswith(prefix)), None)

@@ -153,7 +153,7 @@ def from_github(
     return body, headers | signed(secret, body, "x-hub-signature-256")
 
 
-def until(wanted: Any, seconds: float = 120.0) -> Any:
+def until(wanted: Any, seconds: float = 300.0) -> Any:
     """What a call gives once that is true.
 
     Raises:

@@ -150,6 +150,12 @@ def next_expiry(state: ExecutionState) -> datetime | None:
     return min((gate.expires for gate in state.open_gates if gate.expires), default=None)
 
 
+def waited_seconds(state: ExecutionState, now: datetime) -> float:
+    """How long the run's gates have waited for people, all together; one that an approval covered did not."""
+    waited = (gate for gate in state.gates if gate.covered_by is None)
+    return sum(((gate.closed or now) - gate.opened).total_seconds() for gate in waited)
+
+
 def missing_approvals(gate: Gate) -> int:
     """How many different people have yet to approve."""
     return max(0, gate.quorum - len({person_key(found.by.name) for found in gate.approvals}))

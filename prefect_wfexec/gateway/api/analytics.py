@@ -1,7 +1,6 @@
 """How runs ended over time."""
 
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from fastapi import Query, Request
 
@@ -11,7 +10,14 @@ from prefect_wfexec.gateway.api.shapes import deliveries as shapes
 from prefect_wfexec.gateway.services import services
 from prefect_wfexec.gateway.signin.requiring import Viewer
 from prefect_wfexec.journal.facts import utc_now
-from prefect_wfexec.views.analytics import MOST_DAYS, MOST_MONTHS, days_until, load_analytics, months_until
+from prefect_wfexec.views.analytics import (
+    MOST_DAYS,
+    MOST_MONTHS,
+    days_until,
+    load_analytics,
+    months_until,
+    zone_named,
+)
 
 router = api_router("analytics")
 
@@ -28,10 +34,6 @@ async def get_analytics(
     """Runs counted by status for each of the last days, 30 when nothing is said, or months."""
     if days is not None and months is not None:
         raise UsageError("either days or months are counted", hint="leave one of them out")
-    try:
-        zone = ZoneInfo(timezone)
-    except (KeyError, ValueError, OSError):
-        raise UsageError(f"there is no time zone '{timezone}'", hint="write it like Europe/Berlin") from None
-    now = utc_now()
+    now, zone = utc_now(), zone_named(timezone)
     period = months_until(now, months, zone) if months is not None else days_until(now, days or 30, zone)
     return await load_analytics(services(request).client, period, workflow)

@@ -23,7 +23,8 @@ from prefect_wfexec.views.audit import audit as audit_view
 from prefect_wfexec.views.audit import read_unchecked
 from prefect_wfexec.views.failures import failures_of, shown_json
 from prefect_wfexec.views.find import find_run
-from prefect_wfexec.views.history import HistoryFilter, load_history
+from prefect_wfexec.views.history import load_history
+from prefect_wfexec.views.history_filter import HistoryFilter, Sort
 from prefect_wfexec.views.reports import read_report
 
 router = api_router("executions")
@@ -47,9 +48,13 @@ async def list_executions(
     until: Annotated[str | None, Query(max_length=40, description="A date; to its end.")] = None,
     search: Word = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    offset: Annotated[int, Query(ge=0, le=10_000)] = 0,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    sort: Sort = "newest",
 ) -> list[dict[str, Any]]:
-    """Executions, newest first; where there are more, the `Link` header names the next page."""
+    """Executions; where there are more, the `Link` header names the next page.
+
+    `X-Total-Count` says how many there are, unless only reading them all would tell.
+    """
     wanted = HistoryFilter.read(
         utc_now(),
         status=status,
@@ -59,14 +64,17 @@ async def list_executions(
         since=since,
         until=until,
         search=search,
-        limit=limit + 1,
+        limit=limit,
         offset=offset,
+        sort=sort,
     )
-    rows = await load_history(services(request).client, wanted)
-    if len(rows) > limit:
+    found = await load_history(services(request).client, wanted)
+    if found.total is not None:
+        response.headers["x-total-count"] = str(found.total)
+    if found.has_more:
         query = {**request.query_params, "limit": limit, "offset": offset + limit}
         response.headers["link"] = f'<{PREFIX}/executions?{urlencode(query)}>; rel="next"'
-    return rows[:limit]
+    return found.rows
 
 
 @router.post("/executions", response_model=shapes.Execution, status_code=HTTP_201_CREATED)

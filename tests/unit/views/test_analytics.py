@@ -16,7 +16,8 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def row(at: datetime, status: str = "Succeeded", seconds: float | None = 1.0) -> dict[str, Any]:
-    return {"triggered_at": at.isoformat(), "status": status, "duration_seconds": seconds}
+    wait = None if seconds is None else seconds / 2
+    return {"triggered_at": at.isoformat(), "status": status, "duration_seconds": seconds, "approval_seconds": wait}
 
 
 def test_days_are_those_of_the_time_zone() -> None:
@@ -42,6 +43,7 @@ def test_totals_durations_and_the_share_of_successes() -> None:
     assert found["totals"] == {"Running": 1, "Succeeded": 9, "Failed": 1, "Approval Pending": 1}
     assert (found["total"], found["success_rate"]) == (12, 0.9)
     assert found["duration_seconds"] == {"p50": 5.0, "p95": 100.0}
+    assert found["approval_seconds"] == {"p50": 3.0, "p95": 2500.0}
 
 
 def test_nothing_ran() -> None:

@@ -13,11 +13,13 @@ from prefect_wfexec.engine.context import PARAMETER
 from prefect_wfexec.engine.flow_run import run_name, tags_for
 from prefect_wfexec.errors import UsageError
 from prefect_wfexec.status import RunStatus, TriggerKind
-from prefect_wfexec.views.history import (
+from prefect_wfexec.views.exports import csv_rows
+from prefect_wfexec.views.history import Flows, _matches, row_of
+from prefect_wfexec.views.history_filter import (
+    SORTS,
     HistoryFilter,
-    _matches,
-    _row,
     parse_moment,
+    parse_sort,
     parse_status,
     parse_trigger,
 )
@@ -137,9 +139,18 @@ def flow_run(state: tuple[StateType, str] = (StateType.COMPLETED, "Succeeded"), 
     return FlowRun(**{**given, **more})
 
 
+DEPLOYMENT = uuid4()
+FLOWS = Flows({str(FLOW): "deploy"}, frozenset({str(DEPLOYMENT)}))
+
+
+def row(**more: Any) -> dict[str, Any] | None:
+    """The row of a run as Prefect's API has it."""
+    return row_of(flow_run(**more).model_dump(mode="json"), FLOWS)
+
+
 def test_a_row() -> None:
     run = flow_run()
-    assert _row(run, {FLOW: "deploy"}) == {
+    assert row_of(run.model_dump(mode="json"), FLOWS) == {
         "id": str(run.id),
         "name": "wfr_test",
         "workflow": "deploy",
@@ -150,18 +161,49 @@ def test_a_row() -> None:
         "started": "2030-01-01T12:00:03Z",
         "duration_seconds": 12.346,
         "reports": 2,
+        "trigger": "",
+        "approval_seconds": None,
     }
 
 
+def test_what_labels_say_stands_in_the_row() -> None:
+    labels = {"wfexec.trigger": "Git Push (main @ abc1234)", "wfexec.approval_seconds": 272.0004}
+    found = row(labels=labels)
+    assert found is not None
+    assert (found["trigger"], found["approval_seconds"]) == ("Git Push (main @ abc1234)", 272.0)
+
+
 def test_a_row_of_a_run_no_engine_has_seen() -> None:
-    row = _row(flow_run((StateType.SCHEDULED, "Late"), start_time=None, labels={}, tags=[]), {})
-    assert row is not None
-    assert (row["status"], row["started"], row["duration_seconds"], row["user"]) == ("Pending", None, None, None)
+    state = (StateType.SCHEDULED, "Late")
+    found = row(state=state, start_time=None, labels={}, tags=["team:net"], deployment_id=DEPLOYMENT)
+    assert found is not None
+    assert (found["status"], found["started"], found["duration_seconds"]) == ("Pending", None, None)
+    assert (found["user"], found["triggered_by"]) == (None, "Manual")
 
 
-@pytest.mark.parametrize("tag", ["wfexec-other", "wfexec-cleanup"])
-def test_runs_that_are_not_listed(tag: str) -> None:
-    assert _row(flow_run(tags=["wfexec", tag]), {FLOW: "deploy"}) is None
+@pytest.mark.parametrize(
+    "more", [{"tags": ["wfexec", "wfexec-cleanup"]}, {"tags": []}, {"deployment_id": uuid4(), "tags": []}]
+)
+def test_runs_that_are_not_listed(more: dict[str, Any]) -> None:
+    assert row(**more) is None
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx"])
+def test_a_spreadsheet_calculates_nothing(text: str) -> None:
+    found = row(tags=["wfexec", f"user:{text}"], name='a "b", c')
+    assert found is not None
+    titles, cells = csv_rows([found])
+    assert dict(zip(titles, cells, strict=True)) | {} == {
+        **{key: str(value) if value is not None else "" for key, value in found.items()},
+        "user": f"'{text}",
+    }
+
+
+def test_orders() -> None:
+    assert [parse_sort(text) for text in ("newest", " Oldest ", "STARTED", "name")] == list(SORTS)
+    with pytest.raises(UsageError) as caught:
+        parse_sort("size")
+    assert "oldest" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(
@@ -203,9 +245,9 @@ def test_the_head_of_a_run_hides_the_reserved_parameter() -> None:
     ],
 )
 def test_what_a_filter_lets_through(wanted: HistoryFilter, matches: bool) -> None:
-    row = _row(flow_run(), {FLOW: "deploy"})
-    assert row is not None
-    assert _matches(row, wanted) is matches
+    found = row()
+    assert found is not None
+    assert _matches(found, wanted) is matches
 
 
 @unhurried

@@ -48,4 +48,5 @@ class Analytics(BaseModel):
     totals: dict[str, int]
     total: int
     duration_seconds: Percentiles
+    approval_seconds: Percentiles
     success_rate: float | None

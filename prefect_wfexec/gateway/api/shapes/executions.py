@@ -19,6 +19,8 @@ class HistoryRow(Shape):
     started: Time | None
     duration_seconds: Seconds | None
     reports: int
+    trigger: str
+    approval_seconds: Seconds | None
 
 
 class Trigger(Shape):
