@@ -37,11 +37,11 @@ class Catalog:
 
     Attributes:
         specs: The step types, by name.
-        shell: The one that `run:` alone means; None where there is none.
+        default: The one that `run:` alone means; None where there is none.
     """
 
     specs: Mapping[str, StepSpec]
-    shell: str | None = None
+    default: str | None = None
 
     @classmethod
     def of(cls, specs: Iterable[StepSpec]) -> "Catalog":

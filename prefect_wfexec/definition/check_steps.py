@@ -170,8 +170,8 @@ def _find_type(draft: Draft, step: StepDraft) -> None:
     if "uses" not in step.keys:
         if "uses" in step.data:
             return
-        if "run" in step.data and draft.catalog.shell is not None:
-            step.uses = draft.catalog.shell
+        if "run" in step.data and draft.catalog.default is not None:
+            step.uses = draft.catalog.default
         else:
             hint = "add 'uses:' with a step type, or 'run:' with a shell script"
             draft.report.error_at_key("missing-key", f"{step.label} has no 'uses'", step.path, hint)

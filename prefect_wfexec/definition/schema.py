@@ -122,7 +122,7 @@ def _complete_step(step: Schema, catalog: Catalog) -> None:
     properties["uses"] = {"enum": sorted(catalog.specs), "description": properties["uses"]["description"]}
     properties["run"]["not"] = {"pattern": r"\$\{\{"}
     step["allOf"] = [_step_rule(spec) for _, spec in sorted(catalog.specs.items())]
-    shell = catalog.specs[catalog.shell] if catalog.shell is not None else None
+    shell = catalog.specs[catalog.default] if catalog.default is not None else None
     if shell is not None:
         without_uses = {
             "if": {"not": {"required": ["uses"]}},

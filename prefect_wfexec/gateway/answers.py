@@ -9,7 +9,7 @@ import httpx
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from prefect_wfexec.errors import Unreachable, UsageError, WfexecError, error_json
 from prefect_wfexec.gateway.signin.faults import Refused
@@ -109,8 +109,12 @@ def answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-async def _of_ours(_request: Request, error: Exception) -> JSONResponse:
+async def _of_ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, WfexecError)
+    if request.url.path.startswith("/console") and "text/html" in request.headers.get("accept", ""):
+        from prefect_wfexec.gateway.console.faults import fault_page
+
+        return fault_page(request, error, status_of(error))
     return error_response(error)
 
 
@@ -130,7 +134,7 @@ async def _of_http(_request: Request, error: Exception) -> JSONResponse:
     return error_response(NotServed(words[:1].lower() + words[1:]), error.status_code, extra=error.headers)
 
 
-async def _of_prefect(request: Request, error: Exception) -> JSONResponse:
+async def _of_prefect(request: Request, error: Exception) -> Response:
     route = getattr(request.scope.get("route"), "path", "")
     # The words of a refused call hold what was sent, and that may be anything.
     words = refusal_of(error) if isinstance(error, httpx.HTTPStatusError) else error

@@ -18,11 +18,12 @@ from prefect_wfexec import __version__
 from prefect_wfexec.definition.durations import parse_duration
 from prefect_wfexec.engine.approvals.links import public_url
 from prefect_wfexec.errors import UsageError, WfexecError
-from prefect_wfexec.gateway import approving, health, hooks
+from prefect_wfexec.gateway import approving, console, health, hooks
 from prefect_wfexec.gateway.access_log import AccessLog
 from prefect_wfexec.gateway.answers import answer_errors
 from prefect_wfexec.gateway.api import router as api
 from prefect_wfexec.gateway.catalog import Catalog
+from prefect_wfexec.gateway.console.live import Ending
 from prefect_wfexec.gateway.deliveries.store import Store
 from prefect_wfexec.gateway.following import Follower
 from prefect_wfexec.gateway.receiver import Receiver, largest_bytes
@@ -66,14 +67,15 @@ def create_app(client: "PrefectClient", database: sa.URL, address: str, tell: Ca
     app = FastAPI(
         title="wfexec gateway",
         version=__version__,
-        summary="Webhooks, approvals and the API of workflows.",
+        summary="Webhooks, approvals, the console and the API of workflows.",
         lifespan=_lifespan(client, database, _Settings(public_url() or address, largest_bytes(), kept_for()), tell),
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
     app.router.routes.append(hooks.route())
-    for router in (health.router, hooks.router, pages.router, api.router, *approving.routers()):
+    app.state.ending = Ending()
+    for router in (health.router, hooks.router, pages.router, api.router, *approving.routers(), *console.routers()):
         app.include_router(router)
     answer_errors(app)
     app.add_middleware(Guard)

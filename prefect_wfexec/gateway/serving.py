@@ -8,9 +8,11 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import uvicorn
+from fastapi import FastAPI
 
 from prefect_wfexec.errors import UsageError
 from prefect_wfexec.gateway.app import create_app
@@ -26,6 +28,15 @@ DRAIN_SECONDS = 30
 
 class _Server(uvicorn.Server):
     """Ends in order after a signal, and the process with 0: it was told to end, and nothing killed it."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end; pages that are open wait for news, and are told that there is none any more."""
+        self._app.state.ending.begin()
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and leave what is there by then out of every later search for garbage: it stays for good."""
@@ -58,8 +69,9 @@ async def serve(client: "PrefectClient", host: str, port: int, tell: Callable[[s
         UsageError: the address can't be listened on, the database can't be used, or a setting has no use.
     """
     _log_lines()
+    app = create_app(client, database_url(), f"http://{host}:{port}", tell)
     config = uvicorn.Config(
-        create_app(client, database_url(), f"http://{host}:{port}", tell),
+        app,
         host=host,
         port=port,
         http=ImpatientProtocol,
@@ -71,7 +83,7 @@ async def serve(client: "PrefectClient", host: str, port: int, tell: Callable[[s
         timeout_graceful_shutdown=DRAIN_SECONDS,
         log_config=None,
     )
-    server = _Server(config)
+    server = _Server(config, app)
     await server.serve()
     if not server.started:
         raise UsageError(f"the gateway could not start on {host}:{port}", hint="see what it said above")

@@ -119,4 +119,4 @@ class _Specs(Mapping[str, StepSpec]):
 
 def catalog() -> Catalog:
     """Every step type a definition may name, as its floor sees it."""
-    return Catalog(_Specs(), shell="shell")
+    return Catalog(_Specs(), default="shell")

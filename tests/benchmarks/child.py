@@ -1,5 +1,6 @@
 """One measured process: `python -m tests.benchmarks.child SIDE WORK SIZE`."""
 
+import asyncio
 import gc
 import inspect
 import statistics
@@ -169,8 +170,11 @@ def gates_ours(size: int) -> None:
         async with connected() as client:
             flow, flow_run = await create_run(client, workflow, {}, manual_context("bench"))
             with _decider("ours", str(flow_run.id), size) as decider:
-                await execute_here(flow, flow_run, Session())
-                return flow_run, _moments(decider)
+                going = asyncio.ensure_future(execute_here(flow, flow_run, Session()))
+                decided = asyncio.ensure_future(asyncio.to_thread(_moments, decider, None))
+                # One that has failed decides nothing, and the run would wait for ever.
+                await asyncio.wait({going, decided}, return_when=asyncio.FIRST_EXCEPTION)
+                return flow_run, decided.result()
 
     flow_run, decided = ours.run_now(work())
     state = ours.run_now(ours.ended(flow_run)).state
@@ -276,8 +280,8 @@ def _decider(side: str, run: str, size: int) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def _moments(decider: "subprocess.Popen[str]") -> list[float]:
-    output, _ = decider.communicate(timeout=DRAIN_SECONDS)
+def _moments(decider: "subprocess.Popen[str]", seconds: float | None = DRAIN_SECONDS) -> list[float]:
+    output, _ = decider.communicate(timeout=seconds)
     assert decider.returncode == 0, "the process that decides has failed"
     return [float(line) for line in output.splitlines() if line.strip()]
 

@@ -16,6 +16,7 @@ LOOK_SECONDS = 0.05
 async def decide_ours(run: str, count: int) -> None:
     """Approve gates as `wfexec approve` does."""
     from prefect_wfexec.engine.nudge import nudge
+    from prefect_wfexec.journal.facts import Actor
     from prefect_wfexec.journal.state import Gate
     from prefect_wfexec.operations.connection import connected
     from prefect_wfexec.operations.decide import append_decision, decision_request
@@ -31,7 +32,7 @@ async def decide_ours(run: str, count: int) -> None:
                 gate = journal.state.open_gate(f"gate_{number:02d}")
             await asyncio.sleep(random.uniform(0, WITHIN_SECONDS["ours"]))
             print(time.time(), flush=True)
-            await append_decision(journal, gate, decision_request(gate, "approve", "bench", ""))
+            await append_decision(journal, gate, decision_request(gate, "approve", Actor("bench"), ""))
             await nudge(client, flow_run.id)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.benchmarks import texts
 from tests.benchmarks.delivering import acknowledged, steady
+from tests.benchmarks.listing import history
 from tests.benchmarks.measuring import Measure, in_process, of_command
 from tests.benchmarks.waking import woken
 
@@ -135,6 +136,15 @@ ROWS = (
         "/s",
         "≥ 1,000",
         acknowledged,
+    ),
+    Row(
+        "history",
+        "a page of 50 of 100,000 executions, on PostgreSQL",
+        "s",
+        "p95 ≤ 0.3 s",
+        history,
+        most_pairs=1,
+        has_percentile=True,
     ),
     Row(
         "steady",

@@ -19,7 +19,7 @@ from prefect_wfexec.errors import JournalError, Unreachable
 from prefect_wfexec.gateway.services import Services
 from prefect_wfexec.journal.blobs import Blobs
 from prefect_wfexec.journal.journal import Journal
-from prefect_wfexec.journal.state import Gate
+from prefect_wfexec.journal.state import ExecutionState, Gate
 from prefect_wfexec.views.load import pinned_workflow
 
 if TYPE_CHECKING:
@@ -106,10 +106,21 @@ async def whole_plan(services: Services, question: Question) -> dict[str, JSON]:
     Raises:
         EngineError: they can't be read any more.
     """
-    step = plan_step_of(question.gate, question.workflow, question.journal.state)
+    return await plan_of_gate(services, question.flow_run.id, question.gate, question.workflow, question.journal.state)
+
+
+async def plan_of_gate(
+    services: Services, run_id: UUID, gate: Gate, workflow: Workflow | None, state: ExecutionState
+) -> dict[str, JSON]:
+    """The same for a gate of any run.
+
+    Raises:
+        EngineError: they can't be read any more.
+    """
+    step = plan_step_of(gate, workflow, state)
     if step is None:
         return {}
     if not step.outputs_ref:
         return dict(step.outputs)
-    found, secret = await load_outputs(step.outputs_ref, Blobs(services.client, question.flow_run.id, services.keys))
+    found, secret = await load_outputs(step.outputs_ref, Blobs(services.client, run_id, services.keys))
     return hide(found, secret)

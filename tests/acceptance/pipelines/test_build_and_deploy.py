@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.deployed import Site
+from tests.support.gateway import until
 from tests.support.git_server import GitServer, Origin, needs_git
 from tests.support.processes import processes_with, wait_until
 from tests.support.registry import Registry, docker_registry, needs
@@ -203,3 +205,27 @@ def test_a_cancel_in_mid_build_leaves_no_process_and_no_half_image(shop: Shop) -
     assert list(images.rglob("index.json")) == []
     assert not images.exists() or list((images / "at-work").glob("*")) == []
     assert shop.digest(shop.origin.git("rev-parse", "HEAD")[:7]) is None
+
+
+def test_a_worker_brings_it_to_production_and_waits_for_the_approval_without_a_process(
+    shop: Shop, server: PrefectServer, tmp_path: Path
+) -> None:
+    site = Site(server, tmp_path, pool="builders")
+    site.workflow("build-and-deploy", (ROOT / PIPELINE).read_text())
+    site.deploy()
+    own = {name: value for name, value in shop.wfexec.environment.items() if "WFEXEC" in name and "USER" not in name}
+    inputs = ("-i", f"repository={shop.url}", "-i", f"image={shop.image}")
+    run = shop.wfexec.json("start", "build-and-deploy/build-and-deploy", *inputs)["name"]
+    with site.worker(own | {"PREFECT_INTEGRATIONS_WFEXEC_HOLD": "0s"}):
+        until(lambda: shop.wfexec.json("show", run)["status"] == "Deployment Pending")
+        facts = lambda: [  # noqa: E731
+            fact for entry in shop.wfexec.json("audit", run)["entries"] for fact in entry["facts"]
+        ]
+        until(lambda: any(fact["data"].get("suspended") for fact in facts()))
+        assert (shop.digest("staging") is not None, shop.digest("production")) == (True, None)
+        assert shop.wfexec("approve", run).code == 0
+        view = until(lambda: (v := shop.wfexec.json("show", run))["ended"] and v)
+    assert view["status"] == "Succeeded", site.worker_logs()
+    assert len([fact for fact in facts() if fact["kind"] == "entered"]) == 2
+    assert {step["attempt"] for step in view["steps"] if step["status"] == "Success"} == {1}
+    assert shop.digest("staging") == shop.digest("production") == view["outputs"]["image"].partition("@")[2]
