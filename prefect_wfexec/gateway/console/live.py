@@ -5,6 +5,7 @@ after the gateway was started again.
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ LOOK_SECONDS = 1.0
 LONGEST_LOOK_SECONDS = 60.0
 SILENCE_SECONDS = 15.0
 """So long nothing changes before a comment is sent, which keeps the connection."""
-MOST_BYTES_AT_ONCE = 256 * 1024
+MOST_CHARACTERS_AT_ONCE = 256 * 1024
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
@@ -38,11 +39,9 @@ class Ending:
 
     async def within(self, seconds: float) -> bool:
         """Wait for it, so long at most; whether it has come."""
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._event.wait(), seconds)
-        except TimeoutError:
-            return False
-        return True
+        return self._event.is_set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +126,9 @@ def event(name: str, data: object, id_: str = "") -> str:
 def _in_portions(parts: Mapping[str, str]) -> list[dict[str, str]]:
     """Parts in events that are not too large for one."""
     portions: list[dict[str, str]] = []
-    size = MOST_BYTES_AT_ONCE
+    size = 0
     for name, html in parts.items():
-        if size + len(html) > MOST_BYTES_AT_ONCE:
+        if not portions or size + len(html) > MOST_CHARACTERS_AT_ONCE:
             portions.append({})
             size = 0
         portions[-1][name] = html
