@@ -8,6 +8,7 @@ from typing import Any
 from prefect_wfexec.definition.model import Step, Workflow
 from prefect_wfexec.engine.progress import lock_words, run_status, shown_status, step_seconds
 from prefect_wfexec.engine.reports import reports_of
+from prefect_wfexec.engine.retrying import retry_request
 from prefect_wfexec.journal.state import Cleanup, ExecutionState, Gate
 from prefect_wfexec.status import RunStatus, TriggerKind
 
@@ -56,7 +57,9 @@ class Execution:
         status = run_status(self.state)
         is_cleaned_up = self.state.cleanup is not None and self.state.cleanup.status is None
         is_ended_by_prefect = not status.is_final and self.header.status.is_final and not is_cleaned_up
-        is_asked_to_go_on = status.is_final and self.header.is_scheduled
+        # Prefect shows that a process is at work again a moment before that says so in the journal.
+        is_begun_again = not self.header.status.is_final and retry_request(self.state) is not None
+        is_asked_to_go_on = status.is_final and (self.header.is_scheduled or is_begun_again)
         return self.header.status if is_ended_by_prefect or is_asked_to_go_on else status
 
     @property

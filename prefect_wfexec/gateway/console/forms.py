@@ -1,23 +1,18 @@
 """The forms of the console's own pages."""
 
-from fastapi import Request
+from fastapi import HTTPException, Request
 
-from prefect_wfexec.gateway.answers import NotServed
 from prefect_wfexec.gateway.approving.reading import read_fields, read_form_body
 from prefect_wfexec.gateway.bodies import BodyRefused
-
-
-class FormRefused(NotServed):
-    """What was sent is no form, or too large a one."""
 
 
 async def read_form(request: Request) -> dict[str, str]:
     """The fields that were sent.
 
     Raises:
-        FormRefused: they can't be read.
+        HTTPException: they are no form, or too many.
     """
     try:
         return read_fields(await read_form_body(request))
     except BodyRefused as refused:
-        raise FormRefused(refused.reason) from None
+        raise HTTPException(refused.status, refused.reason) from None

@@ -114,6 +114,8 @@ async def live(
         tabs = {} if tab == "audit" else {"tab": tab_of(view, tab, None)}
         # First what the other parts are put into.
         structure = {"structure": view.structure({}), "log-step": view.step_options()} if bare == "yes" else {}
-        return Look(structure | view.parts() | tabs, is_over=view.is_over)
+        # Somebody may have it retried with Prefect's means: its journal is closed still, and Prefect shows it at work.
+        is_over = view.is_over and view.execution.header.status.is_final
+        return Look(structure | view.parts() | tabs, is_over=is_over)
 
     return parts_stream(request, look)

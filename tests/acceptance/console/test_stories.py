@@ -25,7 +25,7 @@ def approve(console: Console, comment: str = "") -> None:
 
 def test_a_successful_deployment(console: Console) -> None:
     page = console.page
-    run = console.execute("production-deploy/production-deploy", password="long-enough-0", environment="production")
+    run = console.execute("production-deploy/production-deploy", password="long-enough-0", place="first")
     console.expect_run("Approval Pending")
     console.expect_steps(Plan="Success", Approval="Waiting")
     console.picture("waiting")
@@ -61,7 +61,7 @@ def test_a_successful_deployment(console: Console) -> None:
 
 def test_a_failed_deployment_is_mended_and_retried(console: Console) -> None:
     page = console.page
-    run = console.execute("production-deploy/production-deploy", password="short")
+    run = console.execute("production-deploy/production-deploy", password="short", place="second")
     approve(console)
     console.open(run)
     console.expect_run("Failed")
@@ -93,7 +93,8 @@ def test_a_failed_deployment_is_mended_and_retried(console: Console) -> None:
 
 def test_a_cancel_with_cleanup_takes_away_what_was_applied(console: Console) -> None:
     page = console.page
-    console.execute("production-deploy/production-deploy", password="long-enough-2", environment="staging")
+    inputs = {"password": "long-enough-2", "environment": "staging", "place": "third"}
+    console.execute("production-deploy/production-deploy", **inputs)
     console.expect_run("Approval Pending")
     page.get_by_role("link", name="Cancel with cleanup").click()
     expect(page.get_by_role("heading", name="What is taken away then")).to_be_visible()

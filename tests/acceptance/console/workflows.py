@@ -9,11 +9,12 @@ description: Plan, approve and apply a database.
 inputs:
   password: {type: string, default: short, description: The database's password.}
   environment: {type: string, enum: [staging, production], default: production}
+  place: {type: string, enum: [first, second, third], description: Whose database it is.}
 steps:
   - id: plan
     name: Plan
     uses: terraform.plan
-    with: {dir: database, vars: {password: "${{ inputs.password }}"}}
+    with: {dir: "${{ inputs.place }}", vars: {password: "${{ inputs.password }}"}}
   - id: approval
     name: Approval
     uses: approval
@@ -78,5 +79,6 @@ output "vpc_id" {
 
 
 def write_infrastructure(site: Site) -> None:
-    """The Terraform configuration that `production-deploy` applies."""
-    site.write("flows/database/main.tf", DATABASE)
+    """The Terraform configurations that `production-deploy` applies: one for each story."""
+    for place in ("first", "second", "third"):
+        site.write(f"flows/{place}/main.tf", DATABASE)

@@ -178,3 +178,11 @@ def test_times_are_utc_whatever_they_were() -> None:
     assert iso(None) is None
     assert iso(datetime(2030, 1, 1, 14, 0, tzinfo=timezone(timedelta(hours=2)))) == "2030-01-01T12:00:00Z"
     assert (rounded(None), rounded(1.23456)) == (None, 1.235)
+
+
+def test_a_run_that_is_begun_again_is_over_no_more_before_its_journal_says_so() -> None:
+    facts = (opened(), entered(), closed("Failed"))
+    asked = requested("retry", 20)
+    assert execution(WORKFLOW, *facts, asked, status=RunStatus.RUNNING).status is RunStatus.RUNNING
+    assert execution(WORKFLOW, *facts, asked, status=RunStatus.FAILED).status is RunStatus.FAILED
+    assert execution(WORKFLOW, *facts, status=RunStatus.RUNNING).status is RunStatus.FAILED
