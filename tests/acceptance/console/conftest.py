@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Page
 
@@ -11,7 +12,7 @@ from tests.acceptance.console.workflows import WORKFLOWS, write_infrastructure
 from tests.support.browser import BrowserMissing, browser_program, opened_page
 from tests.support.console import Console
 from tests.support.deployed import Site
-from tests.support.gateway import Gateway, gateway
+from tests.support.gateway import Gateway, gateway, until
 from tests.support.server import PrefectServer
 from tests.support.signin import token_of, write_tokens
 
@@ -48,6 +49,7 @@ def serving(site: Site) -> Iterator[Gateway]:
     tokens = write_tokens(site.folder / "tokens.yaml", ROLES)
     environment = {**site.server.environment, "PREFECT_INTEGRATIONS_WFEXEC_TOKENS_FILE": str(tokens)}
     with gateway(environment, site.folder) as started:
+        until(lambda: httpx.get(f"{started.url}/api/v1/me").status_code == httpx.codes.UNAUTHORIZED)
         yield started
 
 

@@ -22,8 +22,6 @@ steps:
     with:
       subject: "${{ steps.plan.outputs.plan }}"
       message: "Apply to ${{ inputs.environment }}?"
-      approvers: [ann@example.com]
-      allow_self: true
   - id: apply
     name: Apply
     uses: terraform.apply
