@@ -85,11 +85,12 @@ class FailureCard:
 
 def failure_cards(workflow: Workflow, state: ExecutionState, now: datetime) -> list[FailureCard]:
     """A card for each step that has failed or is asked about, in the order of the definition."""
-    shown = ((step, state.step(step.id)) for step in workflow.steps)
-    return [_card(step, current, now) for step, current in shown if _is_failed(current)]
+    failed = (step for step in workflow.steps if _is_failed(state.step(step.id)))
+    return [_card(step, state, now) for step in failed]
 
 
-def _card(step: Step, current: StepState, now: datetime) -> FailureCard:
+def _card(step: Step, state: ExecutionState, now: datetime) -> FailureCard:
+    current = state.step(step.id)
     fault = current.fault or NO_CLUE
     message, tail = _lines(fault.message or fault.type), _lines(fault.tail)
     if _is_diagnosed(step, fault, message):
@@ -110,7 +111,7 @@ def _card(step: Step, current: StepState, now: datetime) -> FailureCard:
         more_lines=max(0, len(message) - LONGEST_MESSAGE_LINES),
         done=_done(step, current),
         tail=tuple(tail[-LONGEST_TAIL_LINES:]),
-        advice=tuple(look_first(step)) if fault.type == OUTCOME_UNKNOWN else (),
+        advice=tuple(look_first(step, state)) if fault.type == OUTCOME_UNKNOWN else (),
     )
 
 
@@ -142,12 +143,14 @@ def _without_repetition(message: list[str], tail: list[str]) -> tuple[list[str],
     return message, [] if is_told else tail
 
 
-def look_first(step: Step) -> Iterator[str]:
-    """What to know before a step runs again of which nobody knows how it went."""
+def look_first(step: Step, state: ExecutionState) -> Iterator[str]:
+    """What to know of a step of which nobody knows how it went, before it runs again, where it still may."""
     if step.uses not in _CHANGES:
         yield "look at what the step has changed before it runs again"
         return
     yield "look first: compare the state with what exists, and look for a state lock"
+    if state.cleanup is not None:
+        return
     if step.uses == "terraform.apply":
         yield "a retry plans anew and asks about what is new; the old plan is never applied again"
     else:

@@ -115,7 +115,8 @@ def _run_error(execution: Execution) -> RunError | None:
 def _left_running(execution: Execution) -> Iterator[str]:
     for step in execution.workflow.steps if execution.workflow is not None else ():
         if execution.state.step(step.id).status is StepStatus.RUNNING:
-            yield f"step '{step.id}' was at work, and how far it came is not known; {'; '.join(look_first(step))}"
+            first = "; ".join(look_first(step, execution.state))
+            yield f"step '{step.id}' was at work, and how far it came is not known; {first}"
 
 
 def _known(message: str, otherwise: tuple[str, str]) -> tuple[str, str]:

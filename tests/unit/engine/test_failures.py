@@ -14,13 +14,14 @@ from prefect_wfexec.engine.failures import (
     failure_cards,
 )
 from prefect_wfexec.engine.progress_page import progress_markdown
-from prefect_wfexec.journal.facts import Fact
+from prefect_wfexec.journal.facts import Fact, Kind
 from prefect_wfexec.status import StepStatus
 from tests.unit.engine.support import step, workflow
 from tests.unit.journal.support import (
     at,
     closed,
     entered,
+    fact,
     finished,
     folded,
     gate_opened,
@@ -150,6 +151,12 @@ def test_an_unknown_outcome_is_no_failure_of_the_step_and_comes_with_advice() ->
     assert "Status: Failed, and how it went is not known" in lines
     assert lines[-2].startswith("  → look first: compare the state with what exists")
     assert lines[-1] == "  → a retry plans anew and asks about what is new; the old plan is never applied again"
+
+
+def test_a_run_that_was_cleaned_up_after_is_not_said_to_be_retried() -> None:
+    cleanup = fact(Kind.CLEANUP_STARTED, engine="e1", run="r", name="wfr_c", plan={})
+    found = card(*failed_apply(error=error("outcome_unknown")), requested("cancel", cleanup=True), cleanup)
+    assert len(found.advice) == 1 and found.advice[0].startswith("look first")
     script = card(*APPLIED, finished("check", "Failed", error=error("outcome_unknown")))
     assert script.advice == ("look at what the step has changed before it runs again",)
 
