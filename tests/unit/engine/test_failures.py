@@ -155,7 +155,8 @@ def test_an_unknown_outcome_is_no_failure_of_the_step_and_comes_with_advice() ->
 
 def test_a_run_that_was_cleaned_up_after_is_not_said_to_be_retried() -> None:
     cleanup = fact(Kind.CLEANUP_STARTED, engine="e1", run="r", name="wfr_c", plan={})
-    found = card(*failed_apply(error=error("outcome_unknown")), requested("cancel", cleanup=True), cleanup)
+    *before, ended = failed_apply(error=error("outcome_unknown"))
+    found = card(*before, requested("cancel", cleanup=True), cleanup, ended)
     assert len(found.advice) == 1 and found.advice[0].startswith("look first")
     script = card(*APPLIED, finished("check", "Failed", error=error("outcome_unknown")))
     assert script.advice == ("look at what the step has changed before it runs again",)
