@@ -80,7 +80,7 @@ async def load_history(client: "PrefectClient", wanted: HistoryFilter, *, counts
     query = _Query(client, wanted, await workflow_flows(client))
     if not query.flows.names:
         return History([], has_more=False, total=0)
-    if _is_looked_through(wanted):
+    if is_looked_through(wanted):
         return await _looked_through(query, wanted)
     total, cleanups = None, await query.count(CLEANUP_TAG)
     if counts:
@@ -115,7 +115,8 @@ async def _looked_through(query: "_Query", wanted: HistoryFilter) -> History:
     return History(rows[wanted.offset :], has_more=False, total=len(rows))
 
 
-def _is_looked_through(wanted: HistoryFilter) -> bool:
+def is_looked_through(wanted: HistoryFilter) -> bool:
+    """Whether Prefect can't find these rows by itself, so that many may have to be read for a few."""
     return wanted.triggered_by in _UNTAGGED or bool(wanted.search)
 
 

@@ -14,6 +14,7 @@ from prefect_wfexec.engine.notices.about import About, about_gate
 from prefect_wfexec.errors import EngineError, UsageError
 from prefect_wfexec.gateway.answers import status_of
 from prefect_wfexec.gateway.api.routing import RunName
+from prefect_wfexec.gateway.approving.giving import Wish
 from prefect_wfexec.gateway.approving.question import plan_of_gate
 from prefect_wfexec.gateway.approving.showing import Sheet, plan_text, sheet_of
 from prefect_wfexec.gateway.approving.standing import Standing, standing_of
@@ -25,6 +26,7 @@ from prefect_wfexec.gateway.services import Services, services
 from prefect_wfexec.gateway.signin.identity import Identity, Role
 from prefect_wfexec.gateway.signin.requiring import Approver, Viewer
 from prefect_wfexec.operations.decide import Decision, Seen, decide
+from prefect_wfexec.runtime.outside import text_from_outside
 from prefect_wfexec.views.approvals import Inbox, load_approvals
 from prefect_wfexec.views.find import find_run, read_journal
 from prefect_wfexec.views.load import pinned_workflow
@@ -137,20 +139,37 @@ async def take_decision(request: Request, person: Approver, run: RunName, step: 
 async def _decide(given: Services, person: Identity, run: str, step: str, form: Mapping[str, str]) -> None:
     generation = form.get("generation", "")
     seen = Seen(int(generation) if generation.isdecimal() else None, form.get("subject_digest"))
-    fields: dict[str, JSON] = {
-        name.removeprefix("field."): value for name, value in form.items() if name.startswith("field.") and value
-    }
+    wanted = wanted_of((await _asked(given, run, step)).gate, form)
     await decide(
         given.client,
         run,
-        cast("Decision", form.get("decision", "")),
+        cast("Decision", wanted.decision),
         by=person.name,
         step=step,
-        comment=form.get("comment", ""),
-        fields=fields,
+        comment=wanted.comment,
+        fields=wanted.fields,
         vouched=person.actor,
         seen=seen,
     )
+
+
+def wanted_of(gate: "Gate", form: Mapping[str, str]) -> Wish:
+    """What a form asks for, and nothing that it does not say in the gate's own words.
+
+    Raises:
+        UsageError: it makes no decision that the gate takes, or rejects without saying why.
+    """
+    decision, comment = form.get("decision", ""), text_from_outside(form.get("comment", "")).strip()
+    if decision not in gate.choices:
+        raise UsageError(f"a decision is {' or '.join(gate.choices)}", code="no-decision")
+    if decision == "reject" and not comment:
+        raise UsageError("a rejection needs a comment", hint="say why: the run shows it", code="no-comment")
+    given = {
+        name.removeprefix("field."): text_from_outside(value)
+        for name, value in form.items()
+        if name.startswith("field.") and value
+    }
+    return Wish(decision, comment, {name: value for name, value in given.items() if name in gate.fields})
 
 
 async def _gate_page(

@@ -19,12 +19,13 @@ from prefect_wfexec.gateway.signin.requiring import Viewer
 from prefect_wfexec.journal.facts import utc_now
 from prefect_wfexec.status import RunStatus, TriggerKind
 from prefect_wfexec.views.exports import csv_rows
-from prefect_wfexec.views.history import History, load_history
+from prefect_wfexec.views.history import History, is_looked_through, load_history
 from prefect_wfexec.views.history_filter import SORTS, HistoryFilter
 
 router = APIRouter(include_in_schema=False)
 PAGE_ROWS = 50
 MOST_EXPORTED = 10_000
+LOOK_SECONDS = 3.0
 RANGES = {"": "Any time", "24h": "Last 24h", "7d": "Last 7d", "30d": "Last 30d", "custom": "Custom"}
 _WORDS = ("status", "triggered_by", "workflow", "user", "range", "since", "until", "search", "sort")
 Text = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$")]
@@ -67,9 +68,12 @@ class Asked:
 async def show(request: Request, person: Viewer) -> Response:
     """The list."""
     asked = Asked.of(request)
-    problem, found = "", History([], has_more=False, total=0)
+    problem, found, is_live = "", History([], has_more=False, total=0), False
     try:
-        found = await load_history(services(request).client, asked.filter())
+        wanted = asked.filter()
+        # What takes reading many rows for a few is looked for once, not again and again.
+        is_live = not is_looked_through(wanted)
+        found = await load_history(services(request).client, wanted)
     except UsageError as error:
         problem = words_of(error)
     return page(
@@ -77,7 +81,7 @@ async def show(request: Request, person: Viewer) -> Response:
         person,
         "executions.html",
         status=422 if problem else 200,
-        live="" if problem else f"/console/live{asked.address(offset=asked.offset)}",
+        live=f"/console/live{asked.address(offset=asked.offset)}" if is_live else "",
         asked=asked,
         problem=problem,
         ranges=RANGES,
@@ -98,7 +102,7 @@ async def live(request: Request, _person: Viewer) -> Response:
         found = await load_history(client, asked.filter())
         return Look({"rows": _rows(found), "pager": _pager(found, asked)})
 
-    return parts_stream(request, look)
+    return parts_stream(request, look, LOOK_SECONDS)
 
 
 @router.get("/console/executions.csv")
