@@ -77,8 +77,8 @@ def test_they_are_written_into_a_folder_and_nothing_is_overwritten(
 
 
 def test_the_history_counts_them(wfexec: Wfexec, scanned: dict[str, Any]) -> None:
-    [row] = wfexec.json("history", "--workflow", "scanned")
-    assert row["reports"] == 4
+    rows = {row["name"]: row["reports"] for row in wfexec.json("history", "--workflow", "scanned")}
+    assert rows[scanned["name"]] == 4
     lines = wfexec("history", "--workflow", "scanned").out.splitlines()
     assert (lines[0].split()[-1], lines[1].split()[-1]) == ("Report", "4")
 

@@ -1,6 +1,7 @@
 """A deployed workflow with triggers, and a gateway in front of it."""
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 
@@ -35,26 +36,33 @@ steps:
 
 
 @pytest.fixture(scope="module")
-def site(server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> Site:
+def names() -> list[str]:
+    """What the workflows are called: a server that other files have used knows nothing of them."""
+    drawn = uuid4().hex[:8]
+    return [f"triggered-{drawn}-{number}" for number in range(WORKFLOWS)]
+
+
+@pytest.fixture(scope="module")
+def site(server: PrefectServer, names: list[str], tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A folder with workflows that are alike, deployed; each test takes one for itself."""
     folder = tmp_path_factory.mktemp("triggered")
     made = Site(server, folder, pool="triggered")
     save_secrets(made)
-    for number in range(WORKFLOWS):
-        made.workflow(f"triggered-{number}", TRIGGERED.format(name=f"triggered-{number}"))
+    for name in names:
+        made.workflow(name, TRIGGERED.format(name=name))
     made.deploy()
     return made
 
 
 @pytest.fixture(scope="module")
-def _free() -> Iterator[int]:
-    return iter(range(WORKFLOWS))
+def _free(names: list[str]) -> Iterator[str]:
+    return iter(names)
 
 
 @pytest.fixture
-def workflow(_free: Iterator[int]) -> str:
+def workflow(_free: Iterator[str]) -> str:
     """A workflow that no other test uses."""
-    return f"triggered-{next(_free)}"
+    return next(_free)
 
 
 @pytest.fixture(scope="module")
