@@ -59,6 +59,14 @@ schema:
 docs:
     python -m tests.support.generated
 
+# docs/coverage.md, from the tests that show what the product promises, all of them run
+coverage:
+    pytest -n 2 --coverage-document docs/coverage.md $(grep --recursive --files-with-matches --include='test_*.py' 'mark.shows(' tests)
+
+# whether tests fail when the feature of a row is taken away: some rows, or those that are named
+trial *rows:
+    python -m tests.support.product.trial {{ rows }}
+
 # the pictures in the documentation, taken of Prefect's pages while the browser tests run
 screenshots:
     WFEXEC_SCREENSHOTS={{ justfile_directory() }}/docs/images pytest tests/acceptance/browser

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support import sampling
+from tests.support.product import marks
 from tests.support.server import PrefectServer, prefect_server
 
 SEED = "WFEXEC_STORIES_SEED"
@@ -21,12 +22,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("stories")
     group.addoption("--stories", choices=("sample", "all"), default="sample", help="which stories a whole run takes")
     group.addoption("--stories-seed", help="draw the same sample again")
+    marks.add_option(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Whether a sample is taken, and which, is decided once for all processes, and told."""
     if hasattr(config, "workerinput"):
         return
+    if path := config.getoption(marks.OPTION):
+        config.pluginmanager.register(marks.Coverage(path))
     os.environ.pop(SEED, None)
     if takes_sample(config):
         os.environ[SEED] = sampling.seed_of(config)
@@ -39,7 +43,8 @@ def pytest_report_header() -> str | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave stories out of a run of everything."""
+    """Leave stories out of a run of everything, and note what each test shows."""
+    marks.note_marks(items)
     seed = os.environ.get(SEED)
     if seed:
         items[:], left_out = sampling.split(items, seed)

@@ -4,11 +4,13 @@ import argparse
 import difflib
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from prefect_wfexec import settings
 from prefect_wfexec.cli.arguments import make_parser
+from tests.support.product.trial import collect
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -89,13 +91,22 @@ def _settings() -> str:
     return "\n".join([head, "| Variable | Meaning | Default |", "| --- | --- | --- |", *rows, ""])
 
 
+def coverage() -> str:
+    """Which rows the tests would show that are marked to; `just coverage` writes it of those that ran."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "coverage.md"
+        collect(path)
+        return path.read_text(encoding="utf-8")
+
+
 FILES: dict[str, Callable[[], str]] = {"docs/schema.json": schema, "docs/command-line.md": command_line}
+COMPARED = FILES | {"docs/coverage.md": coverage}
 
 
 def differences() -> str:
     """How the committed files differ from what the code makes now; empty when they do not."""
     found = []
-    for name, make in FILES.items():
+    for name, make in COMPARED.items():
         path = ROOT / name
         committed = path.read_text("utf-8") if path.is_file() else ""
         lines = difflib.unified_diff(committed.splitlines(), make().splitlines(), name, "made now", lineterm="")
@@ -107,7 +118,7 @@ def main() -> None:
     """Write the files, or compare them."""
     if "--check" in sys.argv[1:]:
         found = differences()
-        sys.exit(f"{found}\nrun `just docs` and commit what it writes" if found else 0)
+        sys.exit(f"{found}\nrun `just docs`, or `just coverage`, and commit what it writes" if found else 0)
     for name, make in FILES.items():
         (ROOT / name).write_text(make(), "utf-8")
 

@@ -74,6 +74,9 @@ def test_the_words_are_these() -> None:
         (StepStatus.CANCELLED, "⊗", "grey50", True),
     ],
 )
+@pytest.mark.shows(
+    "step.pending", "step.waiting", "step.running", "step.success", "step.failed", "step.skipped", "step.cancelled"
+)
 def test_how_a_step_looks(status: StepStatus, icon: str, color: str, is_final: bool) -> None:
     assert (status.icon, status.color, status.is_final) == (icon, color, is_final)
 

@@ -1,5 +1,6 @@
 """A run started from Prefect's run form, approved in its form, and looked at afterwards: with real Terraform."""
 
+import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.acceptance.browser.workflows import traces
@@ -24,6 +25,22 @@ ARROWS = {
 }
 
 
+@pytest.mark.shows(
+    "executing.now",
+    "status.approval-pending",
+    "status.succeeded",
+    "view.dag",
+    "view.steps",
+    "step.waiting",
+    "step.success",
+    "step.skipped",
+    "approval.approve",
+    "flow.review",
+    "flow.plan",
+    "flow.decide",
+    "outputs.tab",
+    on="prefect",
+)
 def test_a_change_is_started_approved_and_applied(site: Site, pages: PrefectPages) -> None:
     pages.open_deployment("network")
     pages.choose_run("Custom run")

@@ -1,5 +1,6 @@
 """A run rejected in Prefect's form."""
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.acceptance.browser.workflows import traces
@@ -7,6 +8,7 @@ from tests.support.browser import PrefectPages
 from tests.support.deployed import Site
 
 
+@pytest.mark.shows("approval.reject", "status.approval-rejected", "flow.comment", on="prefect")
 def test_a_rejection_needs_a_comment_and_shows_it(site: Site, pages: PrefectPages) -> None:
     run_id = pages.start("question")
     pages.expect_run("Approval Pending")

@@ -1,5 +1,6 @@
 """A failed run done again with Prefect's *Retry*."""
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.acceptance.browser.workflows import traces, write_password_length
@@ -10,6 +11,7 @@ from tests.support.wfexec import Wfexec
 ARROWS = {"prepare": [], "check": ["prepare"], "deploy": ["check"], "tell": ["deploy"]}
 
 
+@pytest.mark.shows("retry.step", "failure.details", "status.failed", "step.failed", "failed.state", on="prefect")
 def test_retry_does_anew_what_failed_and_nothing_else(site: Site, pages: PrefectPages) -> None:
     run_id = pages.start("flaky")
     pages.expect_run("Failed")
@@ -35,6 +37,7 @@ def test_retry_does_anew_what_failed_and_nothing_else(site: Site, pages: Prefect
     expect(pages.artifact(run_id, "progress")).to_contain_text("Retry succeeded")
 
 
+@pytest.mark.shows("failed.resolution", "failed.after", on="prefect")
 def test_a_failed_apply_is_planned_approved_and_applied_anew(site: Site, pages: PrefectPages) -> None:
     run_id = pages.start("database")
     approve(pages)

@@ -98,6 +98,7 @@ def test_a_cleanup_works_under_the_lock_that_its_run_still_holds(story: Undoing,
     assert story.lines == ["working", "undone", "start b", "end b"]
 
 
+@pytest.mark.shows("status.termination-failed")
 def test_a_cleanup_that_fails_fails_its_command(story: Undoing) -> None:
     failed = story.wfexec("run", "undone.yaml", "-i", "url=http://127.0.0.1:9/nothing-listens-here")
     cleaning = story.wfexec("cancel", failed.run, "--cleanup")

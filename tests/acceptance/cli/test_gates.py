@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from tests.support.shapes import APPROVAL, assert_execution, assert_shape
 from tests.support.wfexec import Going, Wfexec
 
@@ -37,6 +39,7 @@ def _waiting(wfexec: Wfexec, text: str, name: str) -> Going:
     return going
 
 
+@pytest.mark.shows("status.approval-pending", "approval.approve", "flow.review", "flow.comment", "flow.decide")
 def test_an_approval_from_another_terminal_lets_the_run_go_on(wfexec: Wfexec, as_bob: Wfexec) -> None:
     going = _waiting(wfexec, GATED, "gated.yaml")
     inbox = [row for row in as_bob.json("approvals") if row["run"] == going.run]
@@ -74,6 +77,7 @@ def test_an_approval_from_another_terminal_lets_the_run_go_on(wfexec: Wfexec, as
     assert going.run not in as_bob("approvals").out
 
 
+@pytest.mark.shows("status.approval-rejected", "approval.reject")
 def test_a_rejection_ends_the_run_with_its_comment(wfexec: Wfexec, as_bob: Wfexec) -> None:
     going = _waiting(wfexec, GATED, "gated.yaml")
     wrong = as_bob.json("approve", going.run, "--step", "drop", code=2)["error"]

@@ -62,6 +62,7 @@ def definition(text: str) -> str:
     return text.replace("MAILER", "for-codes").replace("SLACK", "for-codes")
 
 
+@pytest.mark.shows("approval.pauses")
 async def test_two_of_three_people_prove_who_they_are(
     wfexec: Wfexec, mailbox: Mailbox, slack: SlackStub, blocks: None
 ) -> None:
@@ -141,6 +142,7 @@ async def test_who_started_it_may_only_reject(wfexec: Wfexec, mailbox: Mailbox, 
     assert ended.json()["gates"][0]["decisions"][0]["by"] == ANN
 
 
+@pytest.mark.shows("trouble.approval")
 async def test_a_message_that_can_not_be_sent_is_shown_and_stops_nothing(
     wfexec: Wfexec, mailbox: Mailbox, blocks: None
 ) -> None:

@@ -414,6 +414,7 @@ def test_a_run_that_lost_its_lock_changes_nothing(story: Story) -> None:
     assert not (story.folder / "infra" / "terraform.tfstate").exists()
 
 
+@pytest.mark.shows("trouble.lock")
 @pytest.mark.skipif(TERRAFORM is None, reason="needs terraform")
 def test_a_state_locked_by_another_terraform_is_told_and_waited_for(story: Story) -> None:
     story.wfexec.write("infra/main.tf", SLOW)

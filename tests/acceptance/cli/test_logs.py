@@ -103,6 +103,7 @@ def test_a_download_to_nowhere_is_2(wfexec: Wfexec, odd: str) -> None:
     assert "can't be written" in result.err
 
 
+@pytest.mark.shows("logs.live", "view.log")
 def test_following_a_live_run_shows_each_line_once(wfexec: Wfexec) -> None:
     wfexec.write(
         "ticking.yaml",

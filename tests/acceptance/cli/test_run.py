@@ -325,6 +325,7 @@ def test_an_api_that_does_not_answer_is_5_in_one_line(wfexec: Wfexec) -> None:
         assert "127.0.0.1:9" in result.json()["error"]["message"]
 
 
+@pytest.mark.shows("trouble.timeout")
 def test_a_step_that_takes_too_long_is_stopped(wfexec: Wfexec) -> None:
     wfexec.write(
         "slow.yaml",

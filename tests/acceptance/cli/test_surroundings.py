@@ -128,6 +128,7 @@ def test_an_api_that_wants_credentials_is_5(wfexec: Wfexec) -> None:
     assert looked.code == 5 and "PREFECT_API_AUTH_STRING" in looked.out.splitlines()[-1]
 
 
+@pytest.mark.shows("good.terraform", "outputs.tab")
 @pytest.mark.skipif(shutil.which("terraform") is None, reason="needs terraform")
 def test_a_terraform_story_of_ones_own(wfexec: Wfexec) -> None:
     wfexec.write(

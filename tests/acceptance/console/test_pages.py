@@ -3,6 +3,7 @@
 import re
 
 import httpx
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.console import RUN_MILLISECONDS, Console
@@ -11,6 +12,21 @@ from tests.support.gateway import Gateway
 from tests.support.signin import token_of
 
 
+@pytest.mark.shows(
+    "view.log",
+    "log.step",
+    "log.pause",
+    "log.resume",
+    "log.download",
+    "log.search",
+    "log.all",
+    "log.output",
+    "log.errors",
+    "logs.live",
+    "logs.stored",
+    "retry.skip",
+    on="console",
+)
 def test_the_log_is_live_and_filtered_and_kept_still(site: Site, console: Console) -> None:
     page, lines = console.page, console.log_lines()
     run = console.execute("talking/talking")
@@ -70,6 +86,7 @@ def test_a_page_goes_on_after_the_gateway_was_started_again(site: Site, serving:
     expect(page.locator("#log-count")).to_have_text("303 lines")
 
 
+@pytest.mark.shows("filter.date", "filter.status", on="console")
 def test_filters_stand_in_the_address(console: Console) -> None:
     page = console.page
     page.get_by_label("Workflow", exact=True).fill("no-such-workflow")
@@ -87,6 +104,7 @@ def test_filters_stand_in_the_address(console: Console) -> None:
     expect(page.get_by_role("alert")).to_contain_text("is no date")
 
 
+@pytest.mark.shows("analytics.time", on="console")
 def test_analytics_counts_by_status(console: Console) -> None:
     page = console.page
     page.get_by_role("link", name="Analytics").click()
@@ -100,6 +118,7 @@ def test_analytics_counts_by_status(console: Console) -> None:
     console.picture("analytics")
 
 
+@pytest.mark.shows("executing.page", "viewing.workflow", on="console")
 def test_a_workflow_is_paused_and_activated(console: Console) -> None:
     page = console.page
     page.get_by_role("link", name="Workflows").click()

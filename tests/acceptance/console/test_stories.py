@@ -23,6 +23,31 @@ def approve(console: Console, comment: str = "") -> None:
     expect(page.get_by_role("status").filter(has_text="Approved")).to_be_visible()
 
 
+@pytest.mark.shows(
+    "executing.now",
+    "view.dag",
+    "view.steps",
+    "view.header",
+    "status.approval-pending",
+    "status.succeeded",
+    "column.run-id",
+    "column.status",
+    "column.run-status",
+    "column.user",
+    "filter.status",
+    "viewing.all",
+    "flow.review",
+    "flow.plan",
+    "flow.comment",
+    "flow.decide",
+    "approval.approve",
+    "outputs.tab",
+    "good.summary",
+    "good.steps",
+    "step.waiting",
+    "step.success",
+    on="console",
+)
 def test_a_successful_deployment(console: Console) -> None:
     page = console.page
     run = console.execute("production-deploy/production-deploy", password="long-enough-0", place="first")
@@ -59,6 +84,19 @@ def test_a_successful_deployment(console: Console) -> None:
     console.expect_no_faults()
 
 
+@pytest.mark.shows(
+    "failure.details",
+    "retry.step",
+    "failed.state",
+    "failed.details",
+    "failed.actions",
+    "failed.resolution",
+    "failed.after",
+    "status.failed",
+    "step.failed",
+    "step.skipped",
+    on="console",
+)
 def test_a_failed_deployment_is_mended_and_retried(console: Console) -> None:
     page = console.page
     run = console.execute("production-deploy/production-deploy", password="short", place="second")
@@ -91,6 +129,7 @@ def test_a_failed_deployment_is_mended_and_retried(console: Console) -> None:
     console.expect_no_faults()
 
 
+@pytest.mark.shows("cancel.cleanup", "terminating.command", "terminating.confirm", "status.terminated", on="console")
 def test_a_cancel_with_cleanup_takes_away_what_was_applied(console: Console) -> None:
     page = console.page
     inputs = {"password": "long-enough-2", "environment": "staging", "place": "third"}
@@ -98,6 +137,7 @@ def test_a_cancel_with_cleanup_takes_away_what_was_applied(console: Console) -> 
     console.expect_run("Approval Pending")
     page.get_by_role("link", name="Cancel with cleanup").click()
     expect(page.get_by_role("heading", name="What is taken away then")).to_be_visible()
+    expect(page.get_by_text("Nothing: no step that has begun says how it is undone.")).to_be_visible()
     page.get_by_label("Reason").fill("not today")
     page.get_by_role("button", name="Cancel with cleanup").click()
     console.expect_run("Terminated")

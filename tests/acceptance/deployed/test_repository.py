@@ -77,6 +77,7 @@ async def test_production_deploy_from_its_blocks_to_its_message(site: Site) -> N
             ]
 
 
+@pytest.mark.shows("executing.now", "executing.saved")
 async def test_execute_saves_what_changed_and_starts_it(site: Site) -> None:
     wfexec = Wfexec(site.server.environment, site.folder)
     path = site.folder / "flows" / "quickstart.yaml"

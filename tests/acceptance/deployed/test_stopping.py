@@ -116,6 +116,7 @@ async def test_a_running_run_is_stopped_and_cleaned_up(site: Site, when: str) ->
     )
 
 
+@pytest.mark.shows("cancel.stop", "cancel.cleanup", "terminating.command", on="prefect")
 @pytest.mark.parametrize("on_cancel", ["stop", "cleanup"])
 async def test_prefects_cancel_does_what_the_definition_says(site: Site, on_cancel: str) -> None:
     wfexec = deploy(site, on_cancel=on_cancel)

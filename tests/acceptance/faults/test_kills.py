@@ -54,6 +54,7 @@ def test_a_killed_flow_process_at_twenty_moments(slow_apply, moment):
     check_flow_process_kill(slow_apply, moment)
 
 
+@pytest.mark.shows("status.error")
 @pytest.mark.parametrize("moment", moments(SAMPLE))
 def test_a_killed_supervisor_ends_the_run_in_error(slow_apply, moment):
     check_supervisor_kill(slow_apply, moment)

@@ -20,6 +20,7 @@ def rows_of(site: Site, workflow: str) -> list[dict[str, Any]]:
     return list(Wfexec(site.server.environment, site.folder).json("history", "--workflow", workflow))
 
 
+@pytest.mark.shows("executing.on-push", "column.triggered-by", "column.trigger", on="api")
 def test_a_push_starts_a_run_that_knows_why(site: Site, serving: Gateway, workflow: str) -> None:
     body, headers = from_github(SECRET, "push", push())
     answer = serving.hook(workflow, "push", body, headers)
@@ -57,6 +58,7 @@ def test_the_same_delivery_starts_one_run(site: Site, serving: Gateway, workflow
     assert len(rows_of(site, workflow)) == 1
 
 
+@pytest.mark.shows("trouble.webhook", on="api")
 def test_what_the_trigger_does_not_take_says_so(site: Site, serving: Gateway, workflow: str) -> None:
     for event, payload, words in (
         ("push", push("dev"), "'dev'"),

@@ -130,6 +130,9 @@ def status_of(view: dict[str, Any]) -> dict[str, str]:
     return {step["id"]: step["status"] for step in view["steps"]}
 
 
+@pytest.mark.shows(
+    "phase.source", "phase.build", "phase.push", "phase.deploy", "phase.post-deploy", "status.deployment-pending"
+)
 def test_from_a_commit_to_production_with_one_approval(shop: Shop, tmp_path: Path) -> None:
     going = shop.wfexec.start(*shop.words, "--json")
     going.until("wfexec approve wfr_")
@@ -157,6 +160,7 @@ def test_from_a_commit_to_production_with_one_approval(shop: Shop, tmp_path: Pat
     assert leaks(said.encode(), ACCOUNT[1]) == leaks(said.encode(), shop.registry.account[1]) == []
 
 
+@pytest.mark.shows("phase.pre-build")
 def test_a_planted_secret_stops_it_before_anything_is_built(shop: Shop) -> None:
     shop.origin.commit("settings", settings__py=f'aws = "{KEY}"\n')
     view = shop.wfexec.json(*shop.words, code=1)
@@ -190,6 +194,7 @@ def test_a_push_that_failed_is_retried_without_a_build(
     assert shop.digest("production") == view["outputs"]["image"].partition("@")[2]
 
 
+@pytest.mark.shows("terminating.stops")
 def test_a_cancel_in_mid_build_leaves_no_process_and_no_half_image(shop: Shop) -> None:
     seconds = str(80_000 + os.getpid() % 10_000)
     dockerfile = (shop.origin.work / "Dockerfile").read_text()

@@ -47,6 +47,8 @@ def deployed(wfexec: Wfexec) -> list[str]:
     return path.read_text().split() if path.exists() else []
 
 
+@pytest.mark.shows("phase.deploy", "status.deployment-pending")
+@pytest.mark.shows("status.deployment-pending", on="prefect")
 def test_a_manual_environment_waits_until_somebody_triggers_it(folder: Wfexec, server: PrefectServer) -> None:
     going = folder.start("run", written(folder, "triggered", "test, live"), "--json")
     run = going.run

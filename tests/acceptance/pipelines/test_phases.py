@@ -85,6 +85,7 @@ def test_a_failed_phase_stops_the_next_and_a_retry_repeats_nothing_that_went_wel
     assert "Build ✓" in page[-1]["data"]
 
 
+@pytest.mark.shows("executing.active", "executing.validated", "phase.validation")
 async def test_validation_tells_every_fault_and_nothing_else_starts(
     wfexec: Wfexec, environments: None, server: PrefectServer
 ) -> None:

@@ -116,6 +116,19 @@ async def refused(person: Person, path: str, status: int, code: str, /, **body: 
     return str(error["message"])
 
 
+@pytest.mark.shows(
+    "executing.now",
+    "approval.approve",
+    "status.approval-pending",
+    "status.succeeded",
+    "outputs.tab",
+    "view.steps",
+    "view.header",
+    "flow.review",
+    "flow.comment",
+    "flow.decide",
+    on="api",
+)
 async def test_a_run_is_started_approved_and_looked_at(app: FastAPI, site: Site) -> None:
     viewer, operator, approver, both = people(app)
     await refused(viewer, "/executions", 403, "not-allowed", deployment="governed")
@@ -164,6 +177,7 @@ async def test_a_run_is_started_approved_and_looked_at(app: FastAPI, site: Site)
     assert run not in [name for lock in await viewer.get("/locks") for name in (lock["holder"], *lock["queue"])]
 
 
+@pytest.mark.shows("column.report", on="api")
 async def test_reports_are_files_and_never_pages(app: FastAPI, site: Site) -> None:
     viewer, operator, _, _ = people(app)
     run = (await operator.post("/executions", 201, deployment="scanned"))["name"]
@@ -188,6 +202,7 @@ async def test_reports_are_files_and_never_pages(app: FastAPI, site: Site) -> No
     assert nobody.status_code == 401
 
 
+@pytest.mark.shows("cancel.stop", "terminating.command", "status.terminated", on="api")
 async def test_who_starts_a_run_does_not_approve_it(app: FastAPI) -> None:
     viewer, _, approver, _ = people(app)
     write_tokens(Path(app.state.services.access.tokens._path), {ANNA: ["operator", "approver"], "vera": ["viewer"]})
@@ -222,6 +237,16 @@ async def test_the_lifetime_token_opens_no_gate_of_named_people(app: FastAPI) ->
     assert (await viewer.until_ended(run))["status"] == "Terminated"
 
 
+@pytest.mark.shows(
+    "failure.details",
+    "retry.step",
+    "failed.state",
+    "failed.details",
+    "failed.actions",
+    "failed.resolution",
+    "status.failed",
+    on="api",
+)
 async def test_what_failed_is_told_and_done_again(app: FastAPI) -> None:
     viewer, operator, _, _ = people(app)
     run = (await operator.post("/executions", 201, deployment="failing"))["name"]
@@ -253,6 +278,7 @@ async def test_a_run_of_somebodys_machine_is_retried_there(app: FastAPI, site: S
     assert (await viewer.get(f"/executions/{run}"))["status"] == "Failed"
 
 
+@pytest.mark.shows("viewing.all", "viewing.workflow", on="api")
 async def test_history_is_filtered_and_paged(app: FastAPI) -> None:
     viewer, operator, _, _ = people(app)
     names = [(await operator.post("/executions", 201, deployment="failing"))["name"] for _ in range(3)]
@@ -273,6 +299,7 @@ async def test_history_is_filtered_and_paged(app: FastAPI) -> None:
         assert (await viewer.get("/executions", 422, **query))["error"]["hint"]
 
 
+@pytest.mark.shows("logs.live", "log.download", on="api")
 async def test_a_log_is_read_page_by_page_while_it_grows_and_as_a_file(app: FastAPI, site: Site) -> None:
     viewer, operator, approver, _ = people(app)
     run = (await operator.post("/executions", 201, deployment="governed", inputs={"count": 25}))["name"]
@@ -312,6 +339,7 @@ async def test_a_log_is_read_page_by_page_while_it_grows_and_as_a_file(app: Fast
     assert rows.text == wfexec("logs", run, "--json").out
 
 
+@pytest.mark.shows("executing.page", on="api")
 async def test_workflows_are_listed_paused_and_activated(app: FastAPI) -> None:
     viewer, operator, _, _ = people(app)
     rows = {row["deployment"]: row for row in await viewer.get("/workflows")}

@@ -1,0 +1,1 @@
+"""What the product's pages promise on the command line, a test for each row."""
