@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.engine.approvals.forms import current_form
+from prefect_wfexec.engine.approvals.links import public_url
 from prefect_wfexec.engine.flow_run import REPORTS_LABEL, FlowRunPicture
 from prefect_wfexec.engine.progress import run_status
 from prefect_wfexec.engine.progress_page import progress_markdown
@@ -133,5 +134,6 @@ class Painter:
         if self._latest is None or not self._is_stale:
             return
         workflow, state = self._latest
-        if await self._picture.artifact("progress", progress_markdown(workflow, state), "How far the run is"):
+        page = progress_markdown(workflow, state, public_url())
+        if await self._picture.artifact("progress", page, "How far the run is"):
             self._painted = state

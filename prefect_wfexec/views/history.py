@@ -33,6 +33,9 @@ JSON = Any
 PAGE = 200
 SOON = timedelta(minutes=1)
 """A run that is due by then is in the list: clocks differ."""
+MARGIN = 50
+MOST_GUESSES = 8
+"""A page far back is looked for where it should be, so many runs before that, and so often before all are counted."""
 FLOWS_SECONDS = 5.0
 """So long what is known of flows holds."""
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
@@ -82,16 +85,23 @@ async def load_history(client: "PrefectClient", wanted: HistoryFilter, *, counts
         return History([], has_more=False, total=0)
     if is_looked_through(wanted):
         return await _looked_through(query, wanted)
-    total, cleanups = None, await query.count(CLEANUP_TAG)
-    if counts:
-        total = await query.count() - cleanups
-    offset = await query.offset_of(wanted.offset) if cleanups else wanted.offset
-    rows: list[dict[str, Any]] = []
-    async for row in query.rows(offset, min(PAGE, wanted.limit + 1)):
-        if len(rows) == wanted.limit:
-            return History(rows, has_more=True, total=total)
-        rows.append(row)
-    return History(rows, has_more=False, total=total)
+    cleanups = await query.count(CLEANUP_TAG)
+    everything = await query.count() if counts or wanted.offset else 0
+    if cleanups and wanted.offset:
+        rows = await query.page_at(wanted.offset, wanted.limit + 1, cleanups / max(1, everything))
+    else:
+        rows = await _first(wanted.limit + 1, query.rows(wanted.offset, min(PAGE, wanted.limit + 1)))
+    total = everything - cleanups if counts else None
+    return History(rows[: wanted.limit], has_more=len(rows) > wanted.limit, total=total)
+
+
+async def _first(count: int, rows: AsyncIterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    async for row in rows:
+        found.append(row)
+        if len(found) == count:
+            break
+    return found
 
 
 async def all_rows(client: "PrefectClient", wanted: HistoryFilter) -> AsyncIterator[dict[str, Any]]:
@@ -130,14 +140,18 @@ class _Query:
 
     async def rows(self, offset: int, page: int) -> AsyncIterator[dict[str, Any]]:
         """The rows from there on, cleanups left out."""
-        if not self.flows.names:
-            return
-        while True:
+        async for run in self._uncleaned(offset, page):
+            row = row_of(run, self.flows)
+            if row is not None:
+                yield row
+
+    async def _uncleaned(self, offset: int, page: int) -> AsyncIterator[dict[str, JSON]]:
+        """The runs from there on that are no cleanups."""
+        while self.flows.names:
             runs = await self._runs(offset, page)
             for run in runs:
-                row = row_of(run, self.flows)
-                if row is not None:
-                    yield row
+                if not _is_cleanup(run):
+                    yield run
             offset += page
             if len(runs) < page:
                 return
@@ -148,35 +162,61 @@ class _Query:
         answer.raise_for_status()
         return int(answer.json())
 
-    async def offset_of(self, shown: int) -> int:
-        """Where the row of that number is for Prefect, which counts the cleanups before it."""
-        if shown == 0:
-            return 0
-        offset = shown
-        for _ in range(20):
-            before = await self._runs(offset - 1, 1)
-            if not before:
-                return offset
-            cleanups = await self.count_until(before[0])
-            if shown + cleanups <= offset:
-                return offset
-            offset = shown + cleanups
-        return offset
+    async def page_at(self, shown: int, count: int, share: float) -> list[dict[str, Any]]:
+        """So many rows from the row of that number on; Prefect counts the cleanups before it too.
 
-    async def count_until(self, run: Mapping[str, JSON]) -> int:
-        """How many cleanups come before a run in this order, or are it."""
+        Args:
+            shown: How many rows come before.
+            count: How many are wanted.
+            share: Which part of all runs are cleanups, about.
+        """
+        place = round(shown / max(0.01, 1 - share)) - MARGIN
+        for _ in range(MOST_GUESSES):
+            place = max(0, place)
+            window = await self._runs(place, PAGE)
+            if not window and place:
+                place -= PAGE
+                continue
+            before = await self._cleanups_before(window[0]) if place else 0
+            if before is None:
+                break
+            own = [run for run in window if not _is_cleanup(run)]
+            first = place - before
+            if first <= shown and (shown < first + len(own) or len(window) < PAGE):
+                rows = [row for run in own[shown - first :] if (row := row_of(run, self.flows)) is not None]
+                if len(rows) < count and len(window) == PAGE:
+                    rows += await _first(count - len(rows), self.rows(place + PAGE, PAGE))
+                return rows[:count]
+            place += shown - first - MARGIN
+        return await self._walked_to(shown, count)
+
+    async def _walked_to(self, shown: int, count: int) -> list[dict[str, Any]]:
+        """The same, counted from the first row on: in orders in which nobody can say what comes before a run."""
+        number = 0
+        rows: list[dict[str, Any]] = []
+        async for run in self._uncleaned(0, PAGE):
+            number += 1
+            row = row_of(run, self.flows) if number > shown else None
+            if row is not None:
+                rows.append(row)
+                if len(rows) == count:
+                    break
+        return rows
+
+    async def _cleanups_before(self, run: Mapping[str, JSON]) -> int | None:
+        """How many cleanups come before a run in this order; None when that can't be asked."""
         key, side = {
             "newest": ("expected_start_time", "after_"),
             "oldest": ("expected_start_time", "before_"),
             "started": ("start_time", "after_"),
         }.get(self._wanted.sort, ("", ""))
         if not key or not run[key]:
-            return await self.count(CLEANUP_TAG)
+            return None
         body = self._body(CLEANUP_TAG)
         body["flow_runs"][key] = {**body["flow_runs"].get(key, {}), side: run[key]}
         answer = await self._client._client.post("/flow_runs/count", json=body)
         answer.raise_for_status()
-        return int(answer.json())
+        return int(answer.json()) - _is_cleanup(run)
 
     async def _runs(self, offset: int, limit: int) -> list[dict[str, JSON]]:
         body = {**self._body(), "sort": _SORTS[self._wanted.sort], "offset": offset, "limit": limit}
@@ -242,7 +282,7 @@ def row_of(run: Mapping[str, JSON], flows: Flows) -> dict[str, Any] | None:
     """The row of a run as Prefect's API has it; None when it is no run of a workflow, or a cleanup."""
     tags, labels, state = run["tags"] or [], run.get("labels") or {}, run.get("state") or {}
     is_ours = TAG in tags or run["deployment_id"] in flows.deployments
-    if CLEANUP_TAG in tags or not is_ours:
+    if _is_cleanup(run) or not is_ours:
         return None
     duration = labels.get(DURATION_LABEL)
     if duration is None and run["start_time"] is not None:
@@ -262,6 +302,10 @@ def row_of(run: Mapping[str, JSON], flows: Flows) -> dict[str, Any] | None:
         "trigger": str(labels.get(TRIGGER_LABEL) or ""),
         "approval_seconds": rounded(labels.get(APPROVAL_LABEL)),
     }
+
+
+def _is_cleanup(run: Mapping[str, JSON]) -> bool:
+    return CLEANUP_TAG in (run["tags"] or [])
 
 
 def _moment(text: str | None) -> str | None:

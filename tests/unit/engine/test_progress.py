@@ -227,3 +227,11 @@ def test_the_page_has_the_list_and_no_markup_of_anyone_else() -> None:
     assert block.count("```") == 1
     assert block.endswith("\n```\n")
     assert "step 'plan': ` ` ` <script>x</script> # Title" in block
+
+
+def test_the_page_leads_to_the_console_where_there_is_one() -> None:
+    state = folded(*BEGUN, *PLANNED)
+    assert "console" not in progress_markdown(WORKFLOW, state)
+    assert state.opened is not None
+    page = progress_markdown(WORKFLOW, state, "https://deploys.example.com")
+    assert page.endswith(f"](https://deploys.example.com/console/executions/{state.opened.run_name})\n")
