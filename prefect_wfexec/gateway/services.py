@@ -1,11 +1,12 @@
 """What the routes share: made when the gateway starts, closed when it ends."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
 
 from prefect_wfexec.errors import Unreachable
+from prefect_wfexec.gateway.journals import Journals
 from prefect_wfexec.gateway.signin.access import Access
 from prefect_wfexec.journal.keys import Keys
 
@@ -22,12 +23,14 @@ class Services:
         keys: The key of journals: the gateway vouches with it for who it has recognised.
         public_url: Where people reach this gateway, without a slash at the end.
         access: Who may use it.
+        journals: Those of the runs that were looked at last.
     """
 
     client: "PrefectClient"
     keys: Keys
     public_url: str
     access: Access
+    journals: Journals = field(default_factory=Journals)
 
 
 def services(connection: HTTPConnection) -> Services:

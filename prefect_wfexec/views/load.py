@@ -1,5 +1,6 @@
 """Executions read from Prefect: the flow run, its journal and the definition it pinned."""
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from prefect_wfexec.engine.host import host_id, is_alive
 from prefect_wfexec.engine.retrying import read_opened
 from prefect_wfexec.journal.facts import utc_now
 from prefect_wfexec.journal.journal import Journal
-from prefect_wfexec.journal.state import ExecutionState
+from prefect_wfexec.journal.state import ExecutionState, Opened
 from prefect_wfexec.status import RunStatus, TriggerKind, run_status_of_state
 from prefect_wfexec.views.execution import Execution, RunHeader
 
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
 
+MOST_COMPILED = 32
+
+
 async def load_execution(client: "PrefectClient", flow_run: "FlowRun", journal: Journal) -> Execution:
     """The run with everything its journal says."""
-    name = await flow_name(client, flow_run.flow_id)
     state = journal.state
+    name = state.opened.workflow if state.opened is not None else await flow_name(client, flow_run.flow_id)
     lost = "" if flow_run.deployment_id is not None and is_cleaning(state) else lost_engine(state)
     return Execution(header_of(flow_run, name), state, pinned_workflow(state), utc_now(), lost)
 
@@ -51,11 +55,36 @@ def pinned_workflow(state: ExecutionState) -> Workflow | None:
     """The definition the run was opened with; None before that, or when this version can't read it."""
     if state.opened is None:
         return None
-    path = Path(state.opened.path) if state.opened.path else None
-    try:
-        return read_opened(state.opened, path)
-    except DefinitionError:
-        return None
+    # Who looks at a run looks again and again, and to compile a long definition takes a while.
+    known = _compiled.get(state.opened)
+    if known is None:
+        path = Path(state.opened.path) if state.opened.path else None
+        try:
+            known = read_opened(state.opened, path)
+        except DefinitionError:
+            return None
+        _compiled.put(state.opened, known)
+    return known
+
+
+class _Compiled:
+    """The workflows of runs that were looked at last, each as long as nothing else was opened in its place."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[int, tuple[Opened, Workflow]] = OrderedDict()
+
+    def get(self, opened: Opened) -> Workflow | None:
+        found = self._found.get(id(opened))
+        return found[1] if found is not None else None
+
+    def put(self, opened: Opened, workflow: Workflow) -> None:
+        # What was opened is kept beside it: no other can have its identity.
+        self._found[id(opened)] = (opened, workflow)
+        if len(self._found) > MOST_COMPILED:
+            self._found.popitem(last=False)
+
+
+_compiled = _Compiled()
 
 
 async def flow_name(client: "PrefectClient", flow_id: UUID) -> str:

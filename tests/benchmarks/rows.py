@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.benchmarks import texts
 from tests.benchmarks.delivering import acknowledged, steady
 from tests.benchmarks.listing import history
+from tests.benchmarks.looking import painted, told
 from tests.benchmarks.measuring import Measure, in_process, of_command
 from tests.benchmarks.waking import woken
 
@@ -143,6 +144,23 @@ ROWS = (
         "s",
         "p95 ≤ 0.3 s",
         history,
+        most_pairs=1,
+        has_percentile=True,
+    ),
+    Row(
+        "painted",
+        "the console's page of a run of 1,000 steps, until its first paint",
+        "s",
+        "≤ 1 s",
+        painted,
+        most_pairs=1,
+    ),
+    Row(
+        "told",
+        "a line of a log, from being printed until the console shows it",
+        "s",
+        "≤ 3 s",
+        told,
         most_pairs=1,
         has_percentile=True,
     ),

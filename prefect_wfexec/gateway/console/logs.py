@@ -19,6 +19,8 @@ from prefect_wfexec.views.logs import Line, Stream
 router = APIRouter(include_in_schema=False)
 LINES_AT_ONCE = 10_000
 PAGES_AT_ONCE = 5
+LOOK_SECONDS = 0.5
+"""Prefect's client brings lines to its API within two seconds already; no more than this comes on top."""
 Text = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$")]
 Wanted = Annotated[Stream, Query(alias="stream")]
 
@@ -68,7 +70,7 @@ class _Reading:
 
 
 async def _events(request: Request, reading: _Reading) -> AsyncIterator[str]:
-    async for seen in repeated(request, reading.new_pages):
+    async for seen in repeated(request, reading.new_pages, LOOK_SECONDS):
         if isinstance(seen, str):
             yield seen
             continue

@@ -10,13 +10,13 @@ from prefect_wfexec.engine.flow_run import page_of
 from prefect_wfexec.gateway.api.routing import RunName
 from prefect_wfexec.gateway.console.live import Look, parts_stream
 from prefect_wfexec.gateway.console.pages import page
-from prefect_wfexec.gateway.console.run_view import RunView, tab_of
+from prefect_wfexec.gateway.console.run_view import Drawn, RunView, tab_of
 from prefect_wfexec.gateway.services import Services, services
 from prefect_wfexec.gateway.signin.identity import Identity
 from prefect_wfexec.gateway.signin.requiring import Viewer
 from prefect_wfexec.views.audit import audit as audit_view
 from prefect_wfexec.views.audit import read_unchecked
-from prefect_wfexec.views.find import caught_up, find_run, read_journal
+from prefect_wfexec.views.find import find_run
 from prefect_wfexec.views.load import load_execution
 
 if TYPE_CHECKING:
@@ -37,12 +37,13 @@ TABS: dict[Tab, str] = {
 
 @dataclass
 class Watched:
-    """A run that is looked at again and again; its journal is read once and then only what is new in it."""
+    """A run that is looked at again and again."""
 
     given: Services
     person: Identity
     flow_run: "FlowRun"
     _journal: "Journal | None" = field(default=None, init=False)
+    _drawn: Drawn = field(default_factory=Drawn, init=False)
 
     @property
     def journal(self) -> "Journal":
@@ -52,15 +53,13 @@ class Watched:
 
     async def view(self) -> RunView:
         """The run as it is now."""
-        client = self.given.client
-        if self._journal is None:
-            self._journal = await read_journal(client, self.flow_run)
-        else:
-            self._journal = await caught_up(client, self.flow_run, self._journal)
-            self.flow_run = await client.read_flow_run(self.flow_run.id)
+        client, run_id = self.given.client, self.flow_run.id
+        if self._journal is not None:
+            self.flow_run = await client.read_flow_run(run_id)
+        self._journal = await self.given.journals.of(client, self.flow_run)
         execution = await load_execution(client, self.flow_run, self._journal)
         has_deployment = self.flow_run.deployment_id is not None
-        return RunView(execution, self.person, page_of(client, self.flow_run.id), has_deployment)
+        return RunView(execution, self.person, page_of(client, run_id), has_deployment, self._drawn)
 
 
 async def watched(request: Request, person: Identity, run: str) -> Watched:

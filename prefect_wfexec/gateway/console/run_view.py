@@ -1,7 +1,7 @@
 """One execution as its page shows it, part by part. Pure over what was read."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from prefect_wfexec.definition.model import Step, Workflow
@@ -17,6 +17,20 @@ from prefect_wfexec.views.failures import failures_of
 LONGEST_NAME = 18
 
 
+class Drawn:
+    """The parts of steps as they were drawn last, with what they were drawn from: most do not change between looks."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[object, str]] = {}
+
+    def part(self, name: str, source: object, draw: Callable[[], str]) -> str:
+        """A part, drawn anew when it is to be drawn from something else."""
+        known = self._known.get(name)
+        if known is None or known[0] != source:
+            known = self._known[name] = (source, draw())
+        return known[1]
+
+
 @dataclass(frozen=True, slots=True)
 class RunView:
     """An execution, who looks at it, and where Prefect shows it.
@@ -26,12 +40,14 @@ class RunView:
         person: Who looks.
         prefect_page: Its page in Prefect's UI.
         has_deployment: Whether a worker can take it up again.
+        drawn: What an earlier look has drawn.
     """
 
     execution: Execution
     person: Identity
     prefect_page: str
     has_deployment: bool
+    drawn: Drawn = field(default_factory=Drawn)
 
     @property
     def address(self) -> str:
@@ -50,7 +66,7 @@ class RunView:
         """Every part that changes, by the id of the element it fills."""
         found = {"head": self._head(), "failure": self._failure(), "gates": self._gates()}
         for place, step in enumerate(self.steps):
-            found[f"node-{place}"] = self._node(step)
+            found[f"node-{place}"] = self._node(place, step)
             found[f"step-{place}"] = self._row(place, step)
         return found
 
@@ -142,26 +158,31 @@ class RunView:
         names = {step.id: step.name for step in self.execution.workflow.steps} if self.execution.workflow else {}
         return render("run_gates.html", gates=gates, names=names, address=self.address)
 
-    def _node(self, step: Step) -> str:
+    def _node(self, place: int, step: Step) -> str:
         status = shown_status(step, self.execution.state)
         name = step.name if len(step.name) <= LONGEST_NAME else f"{step.name[: LONGEST_NAME - 1]}…"
-        return render("run_node.html", step=step, name=name, status=status, width=NODE_WIDTH, height=NODE_HEIGHT)
+
+        def draw() -> str:
+            return render("run_node.html", step=step, name=name, status=status, width=NODE_WIDTH, height=NODE_HEIGHT)
+
+        return self.drawn.part(f"node-{place}", (step.name, status), draw)
 
     def _row(self, place: int, step: Step) -> str:
         state = self.execution.state
         current, status = state.step(step.id), shown_status(step, state)
-        now = self.execution.ended or self.execution.now
-        return render(
-            "run_step.html",
-            number=place + 1,
-            step=step,
-            status=status,
-            seconds=step_seconds(current, now),
-            attempt=current.attempt,
-            words=result_line(current, status),
-            address=self.address,
-            actions=list(self._step_actions(step, status, state)),
-        )
+        seconds = step_seconds(current, self.execution.ended or self.execution.now)
+        actions = list(self._step_actions(step, status, state))
+        shown = {
+            "number": place + 1,
+            "status": status,
+            "seconds": None if seconds is None else round(seconds),
+            "attempt": current.attempt,
+            "words": result_line(current, status),
+            "address": self.address,
+            "actions": actions,
+        }
+        source = (step.id, step.name, *shown.values())
+        return self.drawn.part(f"step-{place}", source, lambda: render("run_step.html", step=step, **shown))
 
     def _step_actions(self, step: Step, status: StepStatus, state: ExecutionState) -> Iterator[tuple[str, str]]:
         if not (self.may_act and self._can_be_retried):
