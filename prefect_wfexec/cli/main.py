@@ -45,8 +45,9 @@ _PREFECT_QUIET = {
     "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
     "PREFECT_CLIENT_MAX_RETRIES": "8",
 }
-_PREFECT_HEARTBEAT = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
-"""Not for `doctor`, which tells what runs get that other processes execute."""
+_PREFECT_RUNS = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30", "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "1.0"}
+"""How soon others see that a run lives, and what its steps print. Not for `doctor`, which tells what runs get that
+other processes execute."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -86,7 +87,7 @@ def _run(argv: Sequence[str]) -> int:
     command = getattr(module, arguments.command)
     if not asyncio.iscoroutinefunction(command):
         return int(command(arguments))
-    for name, value in (_PREFECT_QUIET | ({} if arguments.command == "doctor" else _PREFECT_HEARTBEAT)).items():
+    for name, value in (_PREFECT_QUIET | ({} if arguments.command == "doctor" else _PREFECT_RUNS)).items():
         os.environ.setdefault(name, value)
     with asyncio.Runner(loop_factory=getattr(module, "loop_factory", None)) as runner:
         return int(runner.run(command(arguments)))

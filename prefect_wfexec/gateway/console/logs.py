@@ -27,11 +27,17 @@ Wanted = Annotated[Stream, Query(alias="stream")]
 
 @router.get("/console/executions/{run}/log")
 async def follow(
-    request: Request, person: Viewer, run: RunName, step: Text = "", stream_of: Wanted = "all", search: Text = ""
+    request: Request,
+    person: Viewer,
+    run: RunName,
+    step: Text = "",
+    stream_of: Wanted = "all",
+    search: Text = "",
+    after: Annotated[str, Query(max_length=16_000)] = "",
 ) -> Response:
-    """The lines of a log that are wanted, and those that are added to it."""
+    """The lines of a log that are wanted, and those that are added to it: from where the browser has read to."""
     query = LogQuery(step or None, stream_of, search or None)
-    cursor = request.headers.get("last-event-id", "")[:16_000]
+    cursor = request.headers.get("last-event-id", "")[:16_000] or after
     return stream(_events(request, _Reading(await watched(request, person, run), query, cursor)))
 
 

@@ -1,5 +1,7 @@
 """A run started from Prefect's run form, approved in its form, and looked at afterwards: with real Terraform."""
 
+import re
+
 import pytest
 from playwright.sync_api import Locator, expect
 
@@ -75,11 +77,17 @@ def test_a_change_is_started_approved_and_applied(site: Site, pages: PrefectPage
     progress = pages.artifact(run_id, "progress")
     expect(progress).to_contain_text("network: Succeeded")
     expect(progress).to_contain_text("Approved by Jane Doe")
+    to_console = progress.get_by_role("link", name="Open in the console")
+    expect(to_console).to_have_attribute("href", re.compile(r"/console/executions/wfr_\w+$"))
+    pages.picture("progress")
     plan = pages.artifact(run_id, "plan")
     expect(plan.get_by_role("heading", name="Plan: 3 to add")).to_be_visible()
     expect(plan.locator("td", has_text="terraform_data.vpc")).to_be_visible()
     expect(pages.artifact(run_id, "outputs")).to_contain_text('"vpc": "vpc-production"')
     pages.picture("succeeded", run_id)
+    pages.page.goto(f"{pages.root}/runs")
+    expect(pages.page.get_by_text("trigger:manual").first).to_be_visible()
+    pages.picture("runs")
 
 
 def fill_in_the_run_form(pages: PrefectPages) -> None:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page
 
-from tests.acceptance.console.workflows import WORKFLOWS, write_infrastructure
+from tests.acceptance.console.workflows import SAVES_SECRET, WORKFLOWS, write_infrastructure
 from tests.support.browser import BrowserMissing, browser_program, opened_page
 from tests.support.console import Console
 from tests.support.deployed import Site
@@ -38,6 +38,8 @@ def site(chromium: str, server: PrefectServer, tmp_path_factory: pytest.TempPath
     write_infrastructure(site)
     for name, text in WORKFLOWS.items():
         site.workflow(name, text.replace("SITE_FOLDER", str(folder)))
+    saved = site.python(SAVES_SECRET)
+    assert saved.returncode == 0, saved.stderr
     site.deploy()
     with site.worker():
         yield site

@@ -1,14 +1,17 @@
 """The pages one by one: the log panel, filters, analytics, deliveries, workflows, and who may do what."""
 
 import re
+from uuid import uuid4
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
+from tests.acceptance.console.workflows import SECRET
+from tests.acceptance.gateway.payloads import push
 from tests.support.console import RUN_MILLISECONDS, Console
 from tests.support.deployed import Site
-from tests.support.gateway import Gateway
+from tests.support.gateway import Gateway, from_github
 from tests.support.signin import token_of
 
 
@@ -78,8 +81,21 @@ def test_a_page_goes_on_after_the_gateway_was_started_again(site: Site, serving:
     expect(page.locator("#log-count")).to_have_text("302 lines", timeout=RUN_MILLISECONDS)
     serving.stop()
     expect(page.locator("#connection")).to_contain_text("Out of date")
+    # One that has just started may answer that it has not reached Prefect yet, at which browsers give up.
+    refused: list[str] = []
+
+    def refuse_once(route: Route) -> None:
+        path = route.request.url.partition("?")[0]
+        if path in refused:
+            route.fallback()
+        else:
+            refused.append(path)
+            route.fulfill(status=503, body="{}")
+
+    page.route(re.compile(r"/console/executions/[^/]+/(live|log)"), refuse_once)
     serving.start()
     expect(page.locator("#connection")).to_have_text("Live")
+    assert any(path.endswith("/live") for path in refused)
     site.write("enough", "")
     console.expect_run("Failed")
     page.locator("#log-step").select_option(label="Talk")
@@ -116,6 +132,40 @@ def test_analytics_counts_by_status(console: Console) -> None:
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_role("alert")).to_contain_text("there is no time zone")
     console.picture("analytics")
+
+
+@pytest.mark.shows(
+    "trouble.webhook", "executing.on-push", "column.triggered-by", "column.trigger", "view.header", on="console"
+)
+def test_deliveries_say_why_and_are_carried_out_again(serving: Gateway, console: Console) -> None:
+    def push_to(branch: str, secret: str = SECRET) -> None:
+        body, headers = from_github(secret, "push", push(branch, message=str(uuid4())))
+        answer = serving.hook("answering", "push", body, headers)
+        assert answer.status_code == (202 if secret == SECRET else 401), answer.text
+
+    page = console.page
+    push_to("main", "what somebody else knows")
+    push_to("dev")
+    push_to("main")
+    page.get_by_role("link", name="Deliveries").click()
+    rows = page.locator("#rows tbody tr")
+    started = rows.filter(has_text="started run")
+    expect(started).to_have_count(1, timeout=RUN_MILLISECONDS)
+    expect(rows.filter(has_text="refused").filter(has_text="signature")).to_have_count(1)
+    left_out = rows.filter(has_text="ignored").filter(has_text="'dev'")
+    expect(left_out).to_have_count(1)
+    expect(rows.filter(has_text="refused").get_by_role("button", name="Redeliver")).to_have_count(0)
+    console.picture("deliveries")
+    left_out.get_by_role("button", name="Redeliver").click()
+    expect(left_out).to_have_count(2)
+    started.get_by_role("button", name="Redeliver").click()
+    expect(started).to_have_count(2, timeout=RUN_MILLISECONDS)
+    started.last.get_by_role("link", name="wfr_").click()
+    console.expect_run("Succeeded")
+    expect(page.locator("#head")).to_contain_text("Git Push (main @ abc1234)")
+    expect(page.locator("#head")).to_contain_text("abc1234def56")
+    expect(page.locator("#head")).to_contain_text("jane")
+    console.expect_no_faults()
 
 
 @pytest.mark.shows("executing.page", "viewing.workflow", on="console")

@@ -50,7 +50,22 @@ steps:
   - {id: last, name: Last, run: echo done}
 """
 
-WORKFLOWS = {"production-deploy": PRODUCTION_DEPLOY, "talking": TALKING}
+ANSWERING = """
+version: 1
+name: answering
+description: Starts when somebody pushes to main.
+triggers:
+  - {id: push, type: github, events: [push], branches: [main], secret: console-service}
+steps:
+  - {id: say, run: 'echo "$WHY"', env: {WHY: "${{ trigger.text }}"}}
+"""
+
+WORKFLOWS = {"production-deploy": PRODUCTION_DEPLOY, "talking": TALKING, "answering": ANSWERING}
+SECRET = "what the service and the console's gateway know"
+SAVES_SECRET = f"""
+from prefect_wfexec.blocks import GitHubTrigger
+GitHubTrigger(secret={SECRET!r}).save("console-service", overwrite=True)
+"""
 
 DATABASE = """
 variable "password" {

@@ -5,6 +5,7 @@
 const ROW_PIXELS = 20;
 const MARGIN_ROWS = 30;
 const TYPING_MILLISECONDS = 300;
+const AGAIN_MILLISECONDS = 2000;
 const ESCAPES = /\x1b\[([0-9;]*)m/g;
 const OTHER_CONTROLS = /\x1b(?:\[[0-9;?]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])|[\x00-\x08\x0b-\x1f\x7f]/g;
 
@@ -32,23 +33,64 @@ function fill(id, html) {
   if (address) place.querySelector(`[href="${CSS.escape(address)}"]`)?.focus();
 }
 
+function toSignIn() {
+  location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
+// What the server pushes. A browser connects again by itself where nobody answers, and gives up where somebody answers
+// with a fault, as a gateway does that has just started: then it is asked again here.
+class Pushed {
+  constructor(address, events, whenAway = () => {}) {
+    this.address = address;
+    this.events = events;
+    this.whenAway = whenAway;
+    this.isOver = false;
+    this.open();
+  }
+
+  open() {
+    if (this.isOver) return;
+    this.source = new EventSource(this.address());
+    for (const [name, act] of Object.entries(this.events)) this.source.addEventListener(name, act);
+    this.source.addEventListener("over", () => this.close());
+    this.source.addEventListener("signed-out", () => {
+      this.close();
+      toSignIn();
+    });
+    this.source.addEventListener("error", () => {
+      if (this.isOver) return;
+      this.whenAway();
+      if (this.source.readyState === EventSource.CLOSED) setTimeout(() => this.again(), AGAIN_MILLISECONDS);
+    });
+  }
+
+  async again() {
+    if (this.isOver) return;
+    const answer = await fetch("/api/v1/me", { cache: "no-store" }).catch(() => null);
+    if (answer && answer.status === 401) toSignIn();
+    else this.open();
+  }
+
+  close() {
+    this.isOver = true;
+    this.source.close();
+  }
+}
+
 function follow(address) {
-  const source = new EventSource(address);
-  source.addEventListener("open", () => say("Live"));
-  source.addEventListener("parts", (event) => {
-    for (const [id, html] of Object.entries(JSON.parse(event.data))) fill(id, html);
-  });
-  source.addEventListener("over", () => {
-    source.close();
-    say("");
-  });
-  source.addEventListener("away", (event) => say(`Out of date: ${JSON.parse(event.data).words}`));
-  source.addEventListener("back", () => say("Live"));
-  source.addEventListener("signed-out", () => {
-    source.close();
-    location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
-  });
-  source.addEventListener("error", () => say("Out of date: connecting again …"));
+  new Pushed(
+    () => address,
+    {
+      open: () => say("Live"),
+      parts: (event) => {
+        for (const [id, html] of Object.entries(JSON.parse(event.data))) fill(id, html);
+      },
+      over: () => say(""),
+      away: (event) => say(`Out of date: ${JSON.parse(event.data).words}`),
+      back: () => say("Live"),
+    },
+    () => say("Out of date: connecting again …"),
+  );
 }
 
 // A line's text, with what the escape sequences for colours mean as classes.
@@ -103,7 +145,7 @@ class LogPanel {
     this.follows = true;
     this.lines = [];
     this.open = new Map();
-    this.source = null;
+    this.pushed = null;
     this.isDrawn = true;
     this.listen(section);
     this.begin();
@@ -150,14 +192,18 @@ class LogPanel {
   }
 
   begin() {
-    this.source?.close();
+    this.pushed?.close();
     this.clear();
+    let cursor = "";
     const query = new URLSearchParams({ step: this.step.value, stream: this.stream, search: this.search.value });
     document.getElementById("log-download").href = `${this.download}?${this.forDownload()}`;
-    this.source = new EventSource(`${this.address}?${query}`);
-    this.source.addEventListener("lines", (event) => this.add(JSON.parse(event.data)));
-    this.source.addEventListener("reset", () => this.clear());
-    for (const last of ["over", "signed-out"]) this.source.addEventListener(last, () => this.source.close());
+    this.pushed = new Pushed(() => `${this.address}?${query}${cursor && `&after=${encodeURIComponent(cursor)}`}`, {
+      lines: (event) => {
+        cursor = event.lastEventId;
+        this.add(JSON.parse(event.data));
+      },
+      reset: () => this.clear(),
+    });
   }
 
   forDownload() {
