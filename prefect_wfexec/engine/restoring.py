@@ -95,7 +95,7 @@ class Restorer:
 
     async def _bring(self, one: StepState, waiting: Step, make_context: MakeContext) -> None:
         step, state = self._outline.steps[one.id], self._state()
-        scope = self._scopes.scope(state, {"with": dict(step.with_), "env": dict(step.env)})
+        scope = self._scopes.scope(state, {"with": dict(step.with_), "env": dict(step.env)}, step)
         context = await make_context(step, one.attempt, scope)
         context.log.system(f"the files of step '{one.id}' are not on this machine: they are made again")
         try:

@@ -1,7 +1,7 @@
 """What expressions see: the roots of the expression scope, built from the folded state."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,15 @@ class Scopes:
     """The run this one cleans up after, whose steps its expressions name."""
     workspace: Path | None = None
     """The run's folder on this machine: paths into it are given as this machine's."""
+
+    @property
+    def portable(self) -> "Scopes":
+        """The same with paths in the run's folder as the journal holds them, which are the same on every machine.
+
+        What is decided on is worked out with them: a decision holds wherever the run goes on.
+        """
+        parent = (self.parent[0].portable, self.parent[1]) if self.parent is not None else None
+        return replace(self, workspace=None, parent=parent)
 
     def scope(
         self, state: ExecutionState, used: Any, step: Step | None = None, *, is_expression: bool = False

@@ -72,7 +72,7 @@ def is_fresh(gate: Gate, state: ExecutionState) -> bool:
 
 
 def _subject(step: Step, scopes: Scopes, state: ExecutionState) -> dict[str, JSON]:
-    scope = scopes.scope(state, {"with": dict(step.with_), "env": dict(step.env)}, step)
+    scope = scopes.portable.scope(state, {"with": dict(step.with_), "env": dict(step.env)}, step)
     env = _without_secrets(step.env, scope)
     found: dict[str, JSON] = {
         "deploy": step.instance.of if step.instance is not None else step.id,

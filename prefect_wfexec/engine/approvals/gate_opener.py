@@ -61,7 +61,7 @@ class GateOpener:
 
     async def _open(self, step: Step, number: int) -> None:
         state = self._lent.journal.state
-        scope = self._run.scopes.scope(state, {"with": dict(step.with_)}, step)
+        scope = self._run.scopes.portable.scope(state, {"with": dict(step.with_)}, step)
         try:
             opening = await prepare_gate(step, scope, state, self._lent, state.validation)
         except (StepFailed, ExpressionError, EngineError) as error:

@@ -55,7 +55,7 @@ def is_approved(outline: Outline, scopes: Scopes, state: ExecutionState, step: S
 
     A gate that its own condition skipped approves nothing; a plan without changes needs no approval.
     """
-    material = _material(step)
+    material, scopes = _material(step), scopes.portable
     brought = _rendered(material, scopes, state, step)
     if _is_empty_plan(brought, outline, scopes, state):
         return True

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from prefect_wfexec.blocks import TargetEnvironment
 from tests.support.deployed import Site, api_of
+from tests.support.machines import Home
 from tests.support.server import PrefectServer
 from tests.support.wfexec import Wfexec
 
@@ -48,3 +49,68 @@ async def test_a_suspended_deployment_is_triggered_and_nothing_runs_twice(
     assert (tmp_path / "built").read_text() == "x\n"
     assert (tmp_path / "released").read_text() == "app:1 near\napp:1 far\n"
     assert sorted(tasks) == ["image", "release[far]", "release[near]", "validation"]
+
+
+CARRIES = """
+version: 1
+name: carries-on
+phases:
+  source:
+    - id: checkout
+      artifacts: ["$WFEXEC_WORKSPACE/code/docs/readme"]
+      run: |
+        mkdir -p "$WFEXEC_WORKSPACE/code/docs"
+        echo "read me" > "$WFEXEC_WORKSPACE/code/docs/readme"
+        echo "path=$WFEXEC_WORKSPACE/code" >> $WFEXEC_OUTPUT
+  post_build:
+    - id: check
+      matrix: {size: [small, large]}
+      with: {dir: "${{ steps.checkout.outputs.path }}"}
+      env: {SIZE: "${{ matrix.size }}"}
+      run: echo "checked $SIZE" > "result-$SIZE.txt"
+      artifacts: ["result-*.txt"]
+  deploy:
+    - id: release
+      environments: [near, far]
+      with: {dir: "${{ steps.checkout.outputs.path }}/docs"}
+      env: {TO: "${{ environment.name }}", CHECKED: "${{ steps.check.status }}"}
+      run: |
+        cat readme ../result-*.txt
+        for one in released-*.txt; do test ! -e "$one" || cat "$one"; done
+        echo "released to $TO" > "released-$TO.txt"
+      artifacts: ["released-*.txt"]
+"""
+
+
+async def test_another_machine_goes_on_with_what_was_approved_and_left_on_the_first(
+    server: PrefectServer, api: PrefectServer, tmp_path: Path
+) -> None:
+    await TargetEnvironment().asave("near", overwrite=True)
+    await TargetEnvironment(deployment="manual").asave("far", overwrite=True)
+    site = Site(server, tmp_path / "site", pool=f"pool-{tmp_path.name.replace('_', '-')}")
+    site.workflow("carries-on", CARRIES)
+    site.deploy()
+    first, second = Home(tmp_path / "first"), Home(tmp_path / "second")
+    hold = {
+        "PREFECT_INTEGRATIONS_WFEXEC_HOLD": "0s",
+        "PREFECT_INTEGRATIONS_WFEXEC_SECRET_KEY": "a key of both machines",
+    }
+    wfexec = Wfexec({**server.environment, **hold}, site.folder)
+    async with api_of(server) as client:
+        with site.worker({**hold, **first.environment}):
+            run_id = await client.start("carries-on/carries-on")
+            await client.until(
+                run_id,
+                lambda state: state["name"] == "Deployment Pending" and state["state_details"]["pause_reschedule"],
+            )
+        first.forget()
+        with site.worker({**hold, **second.environment}):
+            wfexec("approve", str(run_id))
+            run = await client.until(run_id, lambda state: state["type"] in {"COMPLETED", "FAILED", "CRASHED"})
+    assert run["state"]["name"] == "Succeeded", site.worker_logs()
+    view = wfexec.json("show", str(run_id))
+    assert [(gate["step"], gate["status"]) for gate in view["gates"]] == [("release[far]", "approved")]
+    assert {step["attempt"] for step in view["steps"]} == {1}
+    log = wfexec("logs", str(run_id), "--step", "release[far]").out
+    for words in ("read me", "checked small", "checked large", "released to near"):
+        assert words in log, log
