@@ -107,7 +107,8 @@ def _words(step: StepState, status: StepStatus, now: datetime) -> str:
         return " ".join(part for part in (status.value, duration_text(worked)) if part)
     seconds = duration_text(step_seconds(step, now))
     if status is StepStatus.SUCCESS:
-        return f"{seconds} ← Retry succeeded" if step.attempt > 1 else seconds
+        has_failed = any(one.status is StepStatus.FAILED for one in step.attempts)
+        return f"{seconds} ← Retry succeeded" if has_failed else seconds
     retried = f" (attempt {step.attempt})" if step.attempt > 1 else ""
     failed = " ← FAILED" if status is StepStatus.FAILED else ""
     return f"{seconds}{retried}{failed}"

@@ -178,9 +178,10 @@ def _require_code(gate: Gate, code: str | None) -> None:
     if gate.is_governed and not code:
         names = ", ".join(gate.approvers)
         words = f"gate '{gate.step}' takes decisions of named people only ({names}), and they prove who they are"
-        raise UsageError(
-            words, hint="give the personal code that was sent to you: --code XXXX-XXXX-XXXX", code="no-code"
-        )
+        is_sent = any(one.get("mail") for one in gate.notify)
+        nobody = "nobody is sent a code, for its rules name no mail to notify: sign in at the gateway to decide"
+        hint = "give the personal code that was sent to you: --code XXXX-XXXX-XXXX" if is_sent else nobody
+        raise UsageError(words, hint=hint, code="no-code")
     if code and not gate.is_governed:
         words = f"gate '{gate.step}' asks for no personal code"
         raise UsageError(words, hint="leave --code out; the name is recorded as unverified", code="no-code")

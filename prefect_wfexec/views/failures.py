@@ -62,6 +62,11 @@ _BY_WORDS = (
     ("can't be opened with this key", "the key: this process has another one than the run", "give it the run's key"),
     ("can't be reached", _PREFECT, "see that Prefect's API answers (`wfexec doctor`), then retry"),
     ("all connection attempts failed", _PREFECT, "see that Prefect's API answers (`wfexec doctor`), then retry"),
+    (
+        "failed to submit flow run",
+        "the worker: it could not start the run's process",
+        "see the worker's log, then retry",
+    ),
     ("non-zero status code", _MACHINE, "find out what ended it (memory, a restart), then retry"),
 )
 _NO_WORD = (_MACHINE, "find out what ended the process (memory, a restart), then retry")

@@ -125,7 +125,8 @@ def _proven(given: Given, gate: Gate, owner: tuple[str, str] | None) -> Actor:
             raise Refusal(f"{given.by} is not among those who may decide: {', '.join(gate.approvers)}")
         return Actor(listed, given.vouched_by)
     if not given.typed_code and not given.proof:
-        raise Refusal("this gate takes decisions of named people only: give the personal code that was sent to you")
+        words = "give the personal code you were sent, or sign in at the gateway"
+        raise Refusal(f"this gate takes decisions of named people only: {words}")
     if owner is None:
         raise Refusal("the code is not valid for this decision: it is wrong, or an older one")
     person, decision = owner

@@ -21,7 +21,7 @@ from prefect_wfexec.steps.base import Report, StepContext, StepResult, StepType
 from prefect_wfexec.steps.checking import CheckContext, Problem
 from prefect_wfexec.steps.registry import step_type
 from prefect_wfexec.steps.scan.concluding import Scan, conclude
-from prefect_wfexec.steps.scan.findings import Finding
+from prefect_wfexec.steps.scan.findings import Finding, what_is_odd
 from prefect_wfexec.steps.scan.models import FileScanWith, ScanOutputs
 from prefect_wfexec.steps.scan.running import (
     Output,
@@ -183,7 +183,7 @@ def _findings(document: Any, known: Known, report: Report) -> list[Finding]:
             if (str(file), str(one["type"]), str(one["hashed_secret"])) not in known
         ]
     except (KeyError, TypeError, AttributeError, ValueError) as fault:
-        raise malformed(TOOL, f"{type(fault).__name__} {fault}", (report,)) from None
+        raise malformed(TOOL, what_is_odd(fault), (report,)) from None
 
 
 def _finding(file: str, one: Mapping[str, Any]) -> Finding:

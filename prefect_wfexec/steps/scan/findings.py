@@ -84,3 +84,10 @@ def in_words(counts: dict[Severity, int]) -> str:
     """The counts as a person says them, e.g. `1 critical, 2 high`."""
     words = [f"{count} {severity}" for severity, count in counts.items() if count]
     return ", ".join(words) or "no findings"
+
+
+def what_is_odd(fault: Exception) -> str:
+    """Why a report could not be taken apart, in words."""
+    if isinstance(fault, KeyError):
+        return f"there is no '{fault.args[0]}' where one has to be"
+    return str(fault) if isinstance(fault, ValueError) else "a value is not of the type it has to be"

@@ -7,7 +7,7 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from prefect_wfexec.definition.model import JSON
-from prefect_wfexec.steps.scan.findings import SEVERITIES, Finding, Severity, worst_first
+from prefect_wfexec.steps.scan.findings import SEVERITIES, Finding, Severity, what_is_odd, worst_first
 
 VERSION = "2.1.0"
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -69,7 +69,7 @@ def read_sarif(document: JSON) -> list[Finding]:
     except (KeyError, TypeError, AttributeError, IndexError, ValueError) as fault:
         if isinstance(fault, NotSarif):
             raise
-        raise NotSarif(f"it is not what SARIF {VERSION} has to be: {type(fault).__name__} {fault}"[:200]) from None
+        raise NotSarif(f"it is not what SARIF {VERSION} has to be: {what_is_odd(fault)}"[:200]) from None
 
 
 def _rule(finding: Finding) -> dict[str, JSON]:

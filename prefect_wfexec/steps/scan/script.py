@@ -11,7 +11,7 @@ from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.steps.base import Report, StepContext, StepResult, StepType
 from prefect_wfexec.steps.registry import step_type
 from prefect_wfexec.steps.scan.concluding import Scan, conclude
-from prefect_wfexec.steps.scan.findings import Finding, severity_named
+from prefect_wfexec.steps.scan.findings import Finding, severity_named, what_is_odd
 from prefect_wfexec.steps.scan.models import ScanOutputs, ScanWith
 from prefect_wfexec.steps.scan.running import malformed, parse_report, place_of, read_report, text_of
 from prefect_wfexec.steps.scan.sarif import NotSarif, is_sarif, read_sarif
@@ -109,12 +109,10 @@ def _read(document: Any, data: bytes, name: str) -> tuple[list[Finding], Report]
     try:
         found = document["findings"] if isinstance(document, Mapping) else document
         if not isinstance(found, list):
-            raise TypeError("'findings' is no list")
+            raise ValueError("'findings' is no list")
         return [_finding(one) for one in found], report
     except (KeyError, TypeError, AttributeError, ValueError) as fault:
-        words = (
-            f"{type(fault).__name__} {fault}; it is SARIF, or {{findings: [{{severity, rule, message, file, line}}]}}"
-        )
+        words = f"{what_is_odd(fault)}; it is SARIF, or {{findings: [{{severity, rule, message, file, line}}]}}"
         raise malformed("the script", words, (report,)) from None
 
 

@@ -19,7 +19,7 @@ from prefect_wfexec.steps.base import Report, StepContext, StepResult, StepType
 from prefect_wfexec.steps.checking import BlockUse
 from prefect_wfexec.steps.registry import step_type
 from prefect_wfexec.steps.scan.concluding import Scan, conclude
-from prefect_wfexec.steps.scan.findings import Finding, Severity, severity_named
+from prefect_wfexec.steps.scan.findings import Finding, Severity, severity_named, what_is_odd
 from prefect_wfexec.steps.scan.models import FailOn, FileScanWith, ScanOutputs
 from prefect_wfexec.steps.scan.running import find_program, malformed, place_of, read_report, require_success, text_of
 from prefect_wfexec.steps.scan.sonar_api import Analysis, SonarApi
@@ -158,7 +158,7 @@ def _gate(analysis: Analysis, report: Report) -> tuple[str, str]:
         status = str(gate["status"])
         broken = [_condition(one) for one in gate.get("conditions") or () if one.get("status") == "ERROR"]
     except (KeyError, TypeError, AttributeError) as fault:
-        raise malformed(TOOL, f"{type(fault).__name__} {fault}", (report,)) from None
+        raise malformed(TOOL, what_is_odd(fault), (report,)) from None
     if status in {"OK", "WARN", "NONE"}:
         return status, ""
     return status, f"the quality gate says {status}" + (f": {', '.join(broken)}" if broken else "")
@@ -173,7 +173,7 @@ def _findings(analysis: Analysis, project: str, report: Report) -> list[Finding]
     try:
         return [_finding(one, project) for one in analysis.issues]
     except (KeyError, TypeError, AttributeError, ValueError) as fault:
-        raise malformed(TOOL, f"{type(fault).__name__} {fault}", (report,)) from None
+        raise malformed(TOOL, what_is_odd(fault), (report,)) from None
 
 
 def _finding(one: dict[str, Any], project: str) -> Finding:

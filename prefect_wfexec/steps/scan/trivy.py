@@ -11,7 +11,7 @@ from prefect_wfexec.errors import StepFailed
 from prefect_wfexec.steps.base import Report, StepContext, StepResult, StepType
 from prefect_wfexec.steps.registry import step_type
 from prefect_wfexec.steps.scan.concluding import Scan, conclude
-from prefect_wfexec.steps.scan.findings import Finding, severity_named
+from prefect_wfexec.steps.scan.findings import Finding, severity_named, what_is_odd
 from prefect_wfexec.steps.scan.models import ScanOutputs, ScanWith
 from prefect_wfexec.steps.scan.running import (
     find_program,
@@ -111,7 +111,7 @@ def _findings(document: Any, report: Report) -> list[Finding]:
             raise ValueError(f"its SchemaVersion is {str(document['SchemaVersion'])[:20]}, {SCHEMA_VERSION} is read")
         return [finding for result in document.get("Results") or () for finding in _of_result(result)]
     except (KeyError, TypeError, AttributeError, ValueError) as fault:
-        raise malformed(TOOL, f"{type(fault).__name__} {fault}"[:200], (report,)) from None
+        raise malformed(TOOL, what_is_odd(fault)[:200], (report,)) from None
 
 
 def _of_result(result: Mapping[str, Any]) -> Iterator[Finding]:
