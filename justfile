@@ -34,7 +34,7 @@ generated:
 test *arguments="-n 2":
     pytest {{ arguments }}
 
-# every story of tests/acceptance, where a whole run takes half of them
+# every story of tests/acceptance, where a whole run takes a third of them
 stories:
     pytest -n 2 --dist worksteal --stories all
 

@@ -5,7 +5,11 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-STORIES = ("tests/acceptance/browser/", "tests/acceptance/cli/", "tests/acceptance/deployed/")
+STORIES = tuple(
+    f"tests/acceptance/{folder}/"
+    for folder in ("browser", "cli", "console", "deployed", "gateway", "pipelines", "product")
+)
+SHARE = 3
 ALWAYS = frozenset(
     {
         "tests/acceptance/browser/test_approving.py",
@@ -23,13 +27,13 @@ def seed_of(config: pytest.Config) -> str:
 
 
 def drawn(files: Iterable[str], seed: str) -> set[str]:
-    """Half of the files of each folder of stories, and the main job."""
+    """A third of the files of each folder of stories, and the main job."""
     found = sorted(set(files))
     taken = ALWAYS & set(found)
     for folder in STORIES:
         others = [name for name in found if name.startswith(folder) and name not in ALWAYS]
         random.Random(f"{seed} {folder}").shuffle(others)
-        taken |= set(others[: (len(others) + 1) // 2])
+        taken |= set(others[: -(-len(others) // SHARE)])
     return taken
 
 
