@@ -270,11 +270,7 @@ def _with_what_changed(
     changed = set(wanted.inputs)
     if not changed:
         return found
-    found_before = state.validation
-    is_protected = found_before is not None and (
-        found_before.is_protected or any(target.is_protected for target in found_before.targets.values())
-    )
-    if is_protected or any(gate.is_governed for gate in state.gates):
+    if inputs_are_decided(state):
         # Whoever reaches Prefect's API can ask for this, and named people have approved what there was.
         words = "the inputs of a run that named people decide on do not change"
         raise CannotReset(words, hint="start a new run with the other inputs", code="inputs-decided")
@@ -292,6 +288,15 @@ def _with_what_changed(
             found[step_id] = f"it comes after '{above[-1]}'"
     _add_used_plans(outline, state, found)
     return _in_order(outline, found)
+
+
+def inputs_are_decided(state: ExecutionState) -> bool:
+    """Whether named people have a say in the run, so that its inputs stay as they are."""
+    found = state.validation
+    is_protected = found is not None and (
+        found.is_protected or any(target.is_protected for target in found.targets.values())
+    )
+    return is_protected or any(gate.is_governed for gate in state.gates)
 
 
 def _leads_to(outline: Outline, step_id: str, found: Iterable[str]) -> bool:

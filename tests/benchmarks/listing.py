@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 from uuid import UUID
 
@@ -44,7 +45,9 @@ def history(_environment: Mapping[str, str], _folder: Path) -> Measure:
 async def _listed(url: str, database: str) -> Measure:
     from prefect.client.orchestration import PrefectClient
 
+    from prefect_wfexec.journal.facts import utc_now
     from prefect_wfexec.status import RunStatus, TriggerKind
+    from prefect_wfexec.views.analytics import days_until, load_analytics, months_until
     from prefect_wfexec.views.history import load_history
     from prefect_wfexec.views.history_filter import HistoryFilter
 
@@ -71,6 +74,13 @@ async def _listed(url: str, database: str) -> Measure:
                     raise RuntimeError(f"{name}: {len(found.rows)} rows of {found.total}")
             values += mine
             notes[f"{name}_p95"] = round(sorted(mine)[int(len(mine) * 0.95)], 3)
+        for period, name in (
+            (days_until(utc_now(), 30, UTC), "30_days"),
+            (months_until(utc_now(), 12, UTC), "12_months"),
+        ):
+            began = time.perf_counter()
+            await load_analytics(client, period)
+            notes[f"analytics_{name}"] = round(time.perf_counter() - began, 2)
         return Measure(tuple(values), own_peak_mib(), notes)
 
 

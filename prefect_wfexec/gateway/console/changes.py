@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from prefect_wfexec.definition.model import JSON, Input
-from prefect_wfexec.engine.reset import Wanted
+from prefect_wfexec.engine.reset import Wanted, inputs_are_decided
 from prefect_wfexec.errors import UsageError
 from prefect_wfexec.gateway.acting import prepare_retry, require_deployment, stop, take_up
 from prefect_wfexec.gateway.answers import status_of
@@ -127,6 +127,7 @@ async def _retry_page(
         wanted=wanted,
         plan=prepared.as_json() if prepared else None,
         names={step.id: step.name for step in prepared.workflow.steps} if prepared else {},
+        is_decided=prepared is not None and inputs_are_decided(prepared.journal.state),
         fields=fields_of(_changeable(prepared, wanted), _inputs(prepared), given or {}),
         problem=words_of(problem),
     )
@@ -157,8 +158,10 @@ async def _taken_up(request: Request, person: Identity, run: str, wanted: Wanted
 
 
 def _changeable(prepared: Prepared | None, wanted: Wanted) -> tuple[Input, ...]:
-    """The inputs that may be changed on the way: a skip changes none."""
-    return prepared.workflow.inputs if prepared is not None and wanted.kind != "skip" else ()
+    """The inputs that may be changed on the way: none by a skip, nor where named people decide."""
+    if prepared is None or wanted.kind == "skip" or inputs_are_decided(prepared.journal.state):
+        return ()
+    return prepared.workflow.inputs
 
 
 def _inputs(prepared: Prepared | None) -> dict[str, JSON]:

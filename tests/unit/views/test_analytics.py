@@ -1,5 +1,6 @@
 """Counts by day and month, in the time zone of who looks."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_wfexec.status import RunStatus
-from prefect_wfexec.views.analytics import analyse, days_until, months_until, percentile
+from prefect_wfexec.views import analytics, history
+from prefect_wfexec.views.analytics import analyse, days_until, load_analytics, months_until, percentile
+from prefect_wfexec.views.history import Flows
+from tests.unit.views.runs_in_memory import FLOW, START, Prefect
 
 NOW = datetime(2030, 3, 31, 22, 30, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -64,3 +68,17 @@ def test_every_run_within_the_period_is_counted_once(ages: list[int], zone: str)
     found = analyse([row(at, RunStatus.FAILED.value) for at in moments], period)
     assert found["total"] == sum(period.begin <= at < period.end for at in moments)
     assert found["total"] == sum(sum(bucket["counts"].values()) for bucket in found["buckets"])
+
+
+def test_of_very_many_runs_prefect_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def flows(_client: object) -> Flows:
+        return Flows({FLOW: "shop"}, frozenset())
+
+    monkeypatch.setattr(history, "workflow_flows", flows)
+    prefect = Prefect([number % 10 == 0 for number in range(200)], timedelta(hours=1))
+    period = days_until(START + timedelta(days=8), 7, UTC)
+    read = asyncio.run(load_analytics(prefect, period))  # type: ignore[arg-type]
+    monkeypatch.setattr(analytics, "MOST_READ", 20)
+    counted = asyncio.run(load_analytics(prefect, period))  # type: ignore[arg-type]
+    assert counted == read
+    assert (set(read["totals"]), read["total"] > 100) == ({"Succeeded", "Failed"}, True)
