@@ -27,6 +27,12 @@ def is_alive(pid: int) -> bool:
     return text.rpartition(")")[2].split()[0] not in "ZX"
 
 
+def supervisors_of(pid: int) -> list[int]:
+    """The pids of the supervisors that a run's process has started."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in children if b"supervisor_process" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
 def processes_with(text: str) -> list[int]:
     """The pids of living processes whose environment or arguments hold the text, this one aside."""
     found = []

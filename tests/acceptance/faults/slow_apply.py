@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.support.processes import is_alive, processes_with, wait_until
+from tests.support.processes import is_alive, processes_with, supervisors_of, wait_until
 from tests.support.wfexec import Going, Wfexec
 
 ENTER = Path(__file__).parents[2] / "support" / "enter.py"
@@ -69,8 +69,7 @@ class SlowApply:
     def supervisors(self) -> list[int]:
         """The pids of the supervisors of the run's process."""
         assert self.going is not None
-        children = Path(f"/proc/{self.going.process.pid}/task/{self.going.process.pid}/children").read_text().split()
-        return [int(pid) for pid in children if b"supervisor_process" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return supervisors_of(self.going.process.pid)
 
     def wait_until_gone(self, *also: int) -> None:
         """Until no process of the run is left in the process table."""

@@ -54,7 +54,6 @@ def test_a_killed_flow_process_at_twenty_moments(slow_apply, moment):
     check_flow_process_kill(slow_apply, moment)
 
 
-@pytest.mark.shows("status.error")
 @pytest.mark.parametrize("moment", moments(SAMPLE))
 def test_a_killed_supervisor_ends_the_run_in_error(slow_apply, moment):
     check_supervisor_kill(slow_apply, moment)
@@ -73,6 +72,7 @@ FORGIVING = """
 """
 
 
+@pytest.mark.shows("status.error")
 def test_a_terraform_that_the_system_kills_is_an_error_that_nothing_forgives(slow_apply):
     text = slow_apply.definition.read_text()
     slow_apply.definition.write_text(text.replace('\n    with: {plan: "${{ steps.plan.outputs.plan }}"}\n', FORGIVING))

@@ -1,9 +1,12 @@
 """What a run is said to do, and how it ended: in `show` and in `history` alike."""
 
+import os
+import signal
+
 import pytest
 
 from tests.acceptance.product.conftest import Ran
-from tests.support.processes import wait_until
+from tests.support.processes import supervisors_of, wait_until
 from tests.support.wfexec import Wfexec
 
 HOLDS = """
@@ -38,6 +41,16 @@ def test_succeeded(wfexec: Wfexec, good: Ran) -> None:
 @pytest.mark.shows("status.failed")
 def test_failed(wfexec: Wfexec, bad: Ran) -> None:
     assert status_of(wfexec, bad.name) == "Failed"
+
+
+@pytest.mark.shows("status.error")
+def test_error(wfexec: Wfexec) -> None:
+    going = wfexec.start("run", wfexec.write("stubborn.yaml", STUBBORN.replace("digging", "dug")))
+    wait_until((wfexec.folder / "dug").exists, "the first step")
+    for pid in supervisors_of(going.process.pid):
+        os.kill(pid, signal.SIGKILL)
+    assert going.end().code == 1
+    assert status_of(wfexec, going.run) == "Error"
 
 
 @pytest.mark.shows("status.pending", "status.running")
