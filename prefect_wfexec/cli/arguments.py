@@ -29,6 +29,7 @@ def make_parser() -> Parser:
         "reconcile", help="go on with suspended runs that have something to do, and release locks of runs that are over"
     )
     reconcile.add_argument("--watch", action="store_true", help="look again every half minute")
+    reconcile.add_argument("--parent", type=int, metavar="PID", help="with --watch, end once that process has ended")
     _json(reconcile)
     _serving(commands)
     doctor = commands.add_parser("doctor", help="check this machine and the Prefect API, each finding with its mend")
@@ -152,6 +153,7 @@ def _serving(commands: "argparse._SubParsersAction[Parser]") -> None:
     serve = commands.add_parser("serve", help="run the gateway: webhooks, approval links, the API")
     serve.add_argument("--host", default="127.0.0.1", metavar="H", help="the address to listen on (default: 127.0.0.1)")
     serve.add_argument("--port", type=_port, default=4290, metavar="P", help="the port to listen on (default: 4290)")
+    serve.add_argument("--reconcile", action="store_true", help="have `reconcile --watch` run beside it")
     deliveries = commands.add_parser("deliveries", help="list what came to the gateway, newest first, and why")
     deliveries.add_argument("--redeliver", metavar="ID", help="carry a delivery out once more")
     deliveries.add_argument("--workflow", metavar="W")

@@ -1,6 +1,7 @@
 """`reconcile`."""
 
 import argparse
+import os
 
 import httpx
 
@@ -29,7 +30,8 @@ async def reconcile(arguments: argparse.Namespace) -> int:
             all_acts += acts
             for act in () if arguments.json else acts:
                 say(f"{act.run}: {act.act}, because {act.reason}")
-            if not (arguments.watch or reconciler.is_waiting):
+            is_left_alone = arguments.parent is not None and os.getppid() != arguments.parent
+            if is_left_alone or not (arguments.watch or reconciler.is_waiting):
                 break
             await reconciler.wait(WATCH_SECONDS if arguments.watch else LOOK_SECONDS)
     if arguments.json:

@@ -1,6 +1,7 @@
 """`serve` and `deliveries`."""
 
 import argparse
+import contextlib
 from typing import Any
 
 from prefect_wfexec.cli.lists import moment, table
@@ -21,6 +22,7 @@ async def serve(arguments: argparse.Namespace) -> int:
     from prefect.client.orchestration import get_client
 
     try:
+        from prefect_wfexec.gateway.reconciling import reconciling
         from prefect_wfexec.gateway.serving import serve as serve_gateway
     except ModuleNotFoundError as error:
         raise UsageError(
@@ -29,7 +31,9 @@ async def serve(arguments: argparse.Namespace) -> int:
     async with reachable() as url:
         async with get_client() as client:
             note(f"gateway for {url} on http://{arguments.host}:{arguments.port}")
-            await serve_gateway(client, arguments.host, arguments.port, note)
+            beside = reconciling(url) if arguments.reconcile else contextlib.nullcontext()
+            async with beside:
+                await serve_gateway(client, arguments.host, arguments.port, note)
     return DONE
 
 

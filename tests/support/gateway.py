@@ -30,9 +30,11 @@ class Gateway:
     Args:
         environment: Its environment, which names the server.
         folder: Where its log goes.
+        words: More words of its command.
     """
 
-    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], folder: Path, *words: str) -> None:
+        self._words = words
         self.database = sa.URL.create("sqlite+aiosqlite", database=str(folder / "deliveries.db"))
         self.environment = {**environment, DATABASE_URL.variable: self.database.render_as_string()}
         self.folder = folder
@@ -49,7 +51,7 @@ class Gateway:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*COMMAND, "serve", "--port", str(self.port)],
+                [*COMMAND, "serve", "--port", str(self.port), *self._words],
                 env=self.environment,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
