@@ -110,14 +110,15 @@ class Engine:
         self._codes = CodeBook(keys.codes, str(flow_run.id))
         self._work = AtWork(self.id, flow_run.id, self._lent, self._wake.set, session.on_log)
         self._picture = FlowRunPicture(client, flow_run, self._lent.wire, self.id)
-        self._painter = Painter(self._picture)
+        url = public_url()
+        self._painter = Painter(self._picture, f"{url}/console/executions/{flow_run.id}" if url else "")
         self._listener = Listener(flow_run.id, self._wake.set)
         self._changed: set[str] | None = None
         self._last_contact = 0.0
         self._last_look = asyncio.get_running_loop().time()
         self._last_sign = utc_now()
         self._retry: Retry | None = None
-        links = LinkBook(keys.links, str(flow_run.id), public_url())
+        links = LinkBook(keys.links, str(flow_run.id), url)
         self._notices = NoticeDesk(
             self.id, self._lent.run, self._journal, self._codes, links, self._lent.masker, self._wake.set
         )

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 
 from prefect_wfexec.definition.model import Workflow
 from prefect_wfexec.engine.approvals.forms import current_form
-from prefect_wfexec.engine.approvals.links import public_url
 from prefect_wfexec.engine.flow_run import REPORTS_LABEL, FlowRunPicture
 from prefect_wfexec.engine.progress import run_status
 from prefect_wfexec.engine.progress_page import progress_markdown
@@ -25,10 +24,16 @@ LONGEST_GOODBYE_SECONDS = 30.0
 
 
 class Painter:
-    """Writes states and pages in order, and the progress page at most every two seconds."""
+    """Writes states and pages in order, and the progress page at most every two seconds.
 
-    def __init__(self, picture: FlowRunPicture) -> None:
+    Args:
+        picture: What Prefect shows of the run.
+        console: The run's page in the console; empty when nobody says where that is.
+    """
+
+    def __init__(self, picture: FlowRunPicture, console: str = "") -> None:
         self._picture = picture
+        self._console = console
         self._jobs: asyncio.Queue[Callable[[], Awaitable[None]] | None] = asyncio.Queue()
         self._latest: tuple[Workflow, ExecutionState] | None = None
         self._painted: ExecutionState | None = None
@@ -134,6 +139,6 @@ class Painter:
         if self._latest is None or not self._is_stale:
             return
         workflow, state = self._latest
-        page = progress_markdown(workflow, state, public_url())
+        page = progress_markdown(workflow, state, self._console)
         if await self._picture.artifact("progress", page, "How far the run is"):
             self._painted = state

@@ -9,13 +9,13 @@ from prefect_wfexec.journal.state import ExecutionState
 from prefect_wfexec.runtime.ansi import strip_ansi
 
 
-def progress_markdown(workflow: Workflow, state: ExecutionState, gateway: str = "") -> str:
+def progress_markdown(workflow: Workflow, state: ExecutionState, console: str = "") -> str:
     """The page; a step that failed is on it with what can be done about it.
 
     Args:
         workflow: The workflow with the steps of the run.
         state: The run as it is.
-        gateway: Where people reach the gateway, whose console has a page of the run too; empty when nobody says.
+        console: The run's page in the console; empty when nobody says where that is.
     """
     lines = ["Step Progress", RULE, *progress_lines(workflow, state)]
     reason = state.closed.reason if state.closed is not None else lock_words(state)
@@ -24,13 +24,9 @@ def progress_markdown(workflow: Workflow, state: ExecutionState, gateway: str = 
     lines += _failures(workflow, state)
     # A reason may hold what somebody typed: it stands inside the block, where no markup counts.
     text = "\n".join(lines).replace("```", "` ` `")
-    return f"**{workflow.name}**: {run_status(state).value}\n\n```text\n{text}\n```\n{_console(state, gateway)}"
-
-
-def _console(state: ExecutionState, gateway: str) -> str:
-    if not gateway or state.opened is None:
-        return ""
-    return f"\n[Open in the console]({gateway}/console/executions/{state.opened.run_name})\n"
+    return f"**{workflow.name}**: {run_status(state).value}\n\n```text\n{text}\n```\n" + (
+        f"\n[Open in the console]({console})\n" if console else ""
+    )
 
 
 def _failures(workflow: Workflow, state: ExecutionState) -> list[str]:

@@ -85,8 +85,7 @@ async def load_history(client: "PrefectClient", wanted: HistoryFilter, *, counts
         return History([], has_more=False, total=0)
     if is_looked_through(wanted):
         return await _looked_through(query, wanted)
-    cleanups = await query.count(CLEANUP_TAG)
-    everything = await query.count() if counts or wanted.offset else 0
+    everything, cleanups = await query.numbers() if counts or wanted.offset else (0, 0)
     if cleanups and wanted.offset:
         rows = await query.page_at(wanted.offset, wanted.limit + 1, cleanups / max(1, everything))
     else:
@@ -117,7 +116,7 @@ async def count_runs(client: "PrefectClient", wanted: HistoryFilter) -> int:
     query = _Query(client, wanted, await workflow_flows(client))
     if not query.flows.names:
         return 0
-    everything, cleanups = await asyncio.gather(query.count(), query.count(CLEANUP_TAG))
+    everything, cleanups = await query.numbers()
     return everything - cleanups
 
 
@@ -165,7 +164,12 @@ class _Query:
             if len(runs) < page:
                 return
 
-    async def count(self, *tags: str) -> int:
+    async def numbers(self) -> tuple[int, int]:
+        """How many runs Prefect finds, and how many of them are cleanups."""
+        everything, cleanups = await asyncio.gather(self._count(), self._count(CLEANUP_TAG))
+        return everything, cleanups
+
+    async def _count(self, *tags: str) -> int:
         """How many runs Prefect finds; with tags, only those that have them too."""
         answer = await self._client._client.post("/flow_runs/count", json=self._body(*tags))
         answer.raise_for_status()

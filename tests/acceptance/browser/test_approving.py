@@ -78,7 +78,7 @@ def test_a_change_is_started_approved_and_applied(site: Site, pages: PrefectPage
     expect(progress).to_contain_text("network: Succeeded")
     expect(progress).to_contain_text("Approved by Jane Doe")
     to_console = progress.get_by_role("link", name="Open in the console")
-    expect(to_console).to_have_attribute("href", re.compile(r"/console/executions/wfr_\w+$"))
+    expect(to_console).to_have_attribute("href", re.compile(r"/console/executions/[0-9a-f-]{36}$"))
     pages.picture("progress")
     plan = pages.artifact(run_id, "plan")
     expect(plan.get_by_role("heading", name="Plan: 3 to add")).to_be_visible()
