@@ -24,6 +24,7 @@ from tests.support.product.rows import Row, rows
 ROOT = Path(__file__).resolve().parents[3]
 PASSED, FAILED = 0, 1
 LONGEST_SECONDS = 900
+HEAD_BYTES = 1000
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", "*.egg-info")
 
 
@@ -140,11 +141,11 @@ def _copy_script(script: Path, target: Path, here: Path) -> None:
     """A program of the environment, started by the other Python."""
     if target.exists() or not script.is_file():
         return
-    data = script.read_bytes()
-    if data.startswith(b"#!" + os.fsencode(here)):
-        head, _, rest = data.partition(b"\n")
-        name = Path(head.decode().strip()).name
-        target.write_bytes(b"#!" + os.fsencode(target.parent / name) + b"\n" + rest)
+    # A path that is too long for a first line of `#!` stands in the second, behind an `exec`.
+    head, rest = (data := script.read_bytes())[:HEAD_BYTES], data[HEAD_BYTES:]
+    mine = os.fsencode(here) + b"/python"
+    if head.startswith(b"#!") and mine in head:
+        target.write_bytes(head.replace(mine, os.fsencode(target.parent) + b"/python") + rest)
         target.chmod(0o755)
     elif not script.name.startswith(("python", "activate", "Activate")):
         target.symlink_to(script)
