@@ -32,7 +32,7 @@ def main() -> int:
     """Try some rows; 1 when a test did not notice."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", nargs="*", help="their ids; some drawn at random when none is given")
-    parser.add_argument("--count", type=int, default=2, help="how many are drawn")
+    parser.add_argument("--count", type=int, default=3, help="how many are drawn")
     parser.add_argument("--seed", default=str(random.SystemRandom().randrange(10**6)), help="draw the same again")
     parser.add_argument("--without-first", action="store_true", help="the tests are known to pass as things are")
     parser.add_argument("--all", action="store_true", help="every row")
