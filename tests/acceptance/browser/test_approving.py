@@ -86,7 +86,8 @@ def test_a_change_is_started_approved_and_applied(site: Site, pages: PrefectPage
     expect(pages.artifact(run_id, "outputs")).to_contain_text('"vpc": "vpc-production"')
     pages.picture("succeeded", run_id)
     pages.page.goto(f"{pages.root}/runs")
-    pages.page.get_by_text("trigger:manual").first.scroll_into_view_if_needed()
+    expect(pages.page.get_by_text("trigger:manual").first).to_be_visible()
+    pages.page.keyboard.press("End")
     pages.picture("runs")
 
 

@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from prefect.client.orchestration import get_client
 
+from prefect_wfexec.gateway.api import routing
 from prefect_wfexec.gateway.api.router import router
 from prefect_wfexec.journal.keys import load_keys
 from tests.support.deployed import DEADLINE_SECONDS, Site
@@ -63,7 +64,9 @@ def site(server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture
-async def app(site: Site, api: object, tmp_path: Path) -> AsyncIterator[FastAPI]:
+async def app(site: Site, api: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FastAPI]:
+    # A server on SQLite may stand still for a minute when one writer waits for another.
+    monkeypatch.setattr(routing, "LONGEST_SECONDS", 240.0)
     tokens = write_tokens(tmp_path / "tokens.yaml")
     async with get_client() as client:
         app = guarded(access_of(settings(file=tokens), keys=await load_keys(client)), client)
