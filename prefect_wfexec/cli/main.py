@@ -43,7 +43,6 @@ _MODULES = {
 _PREFECT_QUIET = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
-    "PREFECT_CLIENT_MAX_RETRIES": "8",
 }
 _PREFECT_RUNS = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30", "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "1.0"}
 """How soon others see that a run lives, and what its steps print. Not for `doctor`, which tells what runs get that
@@ -83,12 +82,13 @@ def run_command(argv: Sequence[str]) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     arguments = make_parser().parse_args(argv)
+    # Prefect reads its settings once, when it is imported.
+    for name, value in (_PREFECT_QUIET | ({} if arguments.command == "doctor" else _PREFECT_RUNS)).items():
+        os.environ.setdefault(name, value)
     module = importlib.import_module(f"prefect_wfexec.cli.{_MODULES[arguments.command]}")
     command = getattr(module, arguments.command)
     if not asyncio.iscoroutinefunction(command):
         return int(command(arguments))
-    for name, value in (_PREFECT_QUIET | ({} if arguments.command == "doctor" else _PREFECT_RUNS)).items():
-        os.environ.setdefault(name, value)
     with asyncio.Runner(loop_factory=getattr(module, "loop_factory", None)) as runner:
         return int(runner.run(command(arguments)))
 
