@@ -19,7 +19,7 @@ from tests.support.server import PrefectServer, prefect_server
 PAIRS = 5
 MOST_SHOWN = 12
 CLIENT = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL", "PREFECT_CLIENT_MAX_RETRIES": "8"}
-"""What `wfexec run` sets for itself holds for both sides: the floor is spared the cost of Prefect's console log."""
+"""Both sides are spared the cost of Prefect's log on the console, and are patient with a busy server."""
 
 
 def main() -> None:
